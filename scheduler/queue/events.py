@@ -1,0 +1,52 @@
+"""What can happen in a cluster that may help a pod, and a plugin's hint whether it does.
+
+Owns the vocabulary only: the watch loop makes events, plugins declare hints for them, the scheduling queue asks the
+hints of the plugins that rejected a pod. The kinds are kube-scheduler's (``pkg/scheduler/framework/events.go``) as far
+as the plugins here need them, plus ours about images and node platforms.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+
+
+class EventKind(enum.StrEnum):
+    NODE_ADD = "NodeAdd"
+    NODE_UPDATE_TAINT = "NodeUpdateTaint"
+    NODE_UPDATE_ALLOCATABLE = "NodeUpdateAllocatable"
+    NODE_UPDATE_LABEL = "NodeUpdateLabel"
+    NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build or runtime; kube-scheduler ignores them
+    ASSIGNED_POD_DELETE = "AssignedPodDelete"
+    ASSIGNED_POD_SCALE_DOWN = "AssignedPodUpdatePodScaleDown"
+    TARGET_POD_TOLERATION = "TargetPodUpdatePodToleration"
+    TARGET_POD_SCALE_DOWN = "TargetPodUpdatePodScaleDown"
+    TARGET_POD_GATES_ELIMINATED = "TargetPodUpdatePodSchedulingGatesEliminated"
+    IMAGE_RESOLVED = "ImageResolved"  # ours: a registry gave an answer that differs from the last one
+    UNSCHEDULABLE_TIMEOUT = "UnschedulableTimeout"  # wildcard: asked of no hint
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEvent:
+    """One change. ``old`` and ``new`` are the Node or Pod before and after it, as far as the kind has them."""
+
+    kind: EventKind
+    old: Node | Pod | None = None
+    new: Node | Pod | None = None
+
+
+QueueingHint = Callable[[Pod, ClusterEvent], bool]
+"""(pending pod, event) -> may the event make the pod schedulable?"""
+
+
+def always(_pod: Pod, _event: ClusterEvent) -> bool:
+    """The hint of a plugin for which every event of a kind may help."""
+    return True
+
+
+QueueingHints = dict[EventKind, QueueingHint]
+"""What one plugin declares: a kind that is absent never helps."""
