@@ -1,0 +1,1 @@
+"""What an operator can set, and the strict reading of it. Start at ``settings``."""

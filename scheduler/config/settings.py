@@ -1,0 +1,183 @@
+"""All settings of the scheduler: one frozen struct per concern, each field with its unit, default and effect.
+
+Reading is strict. An unknown field, a wrong type or a value out of range stops the start with a message that names the
+file, the field and the value; nothing is guessed. Who uses a setting gets it as an argument from ``scheduler.app``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import yaml
+
+from scheduler.images.platform import InvalidPlatform, parse_platform
+
+API_VERSION = "multiarch-scheduler.io/v1alpha1"
+KIND = "SchedulerSettings"
+
+
+class InvalidSettings(ValueError):
+    """The settings cannot be used. The text names the file and the field."""
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    """A group of settings, spelt in camel case in the file."""
+
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Weight = Annotated[int, msgspec.Meta(ge=0, le=100)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+
+class KubeSettings(Strict):
+    """How the API server is reached."""
+
+    kubeconfig: str | None = None
+    """Path of a kubeconfig. Default: $KUBECONFIG or ~/.kube/config where one exists, else the pod's own account."""
+    context: str | None = None
+    """Context of the kubeconfig. Default: its current context."""
+
+
+class ServingSettings(Strict):
+    """Where /healthz, /livez, /readyz and /metrics are served."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other machines
+    """Address to listen on. Default: all."""
+    port: Port = 10261
+    """Port to listen on; 0 takes a free one. Default: 10261."""
+
+
+class LoggingSettings(Strict):
+    """What is written to standard error."""
+
+    level: LogLevel = "info"
+    """Least level that is written: debug, info, warning or error. Default: info."""
+    format: LogFormat = "text"
+    """text for people, json (one object a line) for collectors. Default: text."""
+
+
+class BackoffSettings(Strict):
+    """How long a pod waits after a failed attempt: kube-scheduler's podInitialBackoffSeconds, podMaxBackoffSeconds."""
+
+    initial_seconds: Seconds = 1.0
+    """After the first failure; doubles with each further one. Default: 1."""
+    max_seconds: Seconds = 10.0
+    """The longest wait. Default: 10."""
+
+
+class BindingSettings(Strict):
+    """How decisions are written to the API server."""
+
+    max_in_flight: Count = 64
+    """Bindings under way at once; further decisions wait. Default: 64."""
+
+
+class ImageSettings(Strict):
+    """Which platforms are preferred, and how registries are asked."""
+
+    platform_weights: dict[str, Weight] = {}
+    """Score 0 to 100 by node platform, most specific first: ``linux/arm64: 100``. Default: no preference."""
+    plain_http: list[str] = []
+    """Registries (``host:port``) spoken to without TLS, besides those on the loopback address. Default: none."""
+    read_pull_secrets: bool = True
+    """Whether the pods' imagePullSecrets are read. Default: true; false spares the permission to read secrets."""
+    timeout_seconds: Seconds = 30.0
+    """For all requests that one image takes. Default: 30."""
+    tag_lifetime_seconds: Seconds = 300.0
+    """How long a tag is believed to point at the same digest. Default: 300."""
+    max_requests_per_registry: Count = 8
+    """Requests under way at once to one registry. Default: 8."""
+    cache_megabytes: Count = 64
+    """Bound of the cache of what images are built for. Default: 64."""
+
+
+class Settings(Strict):
+    """The whole file. Everything has a default, so an empty file is a valid one."""
+
+    api_version: Literal["multiarch-scheduler.io/v1alpha1"] = API_VERSION
+    kind: Literal["SchedulerSettings"] = KIND
+    scheduler_name: str = "multiarch-scheduler"
+    """Pods that name it in spec.schedulerName are ours. Default: multiarch-scheduler."""
+    kube: KubeSettings = KubeSettings()
+    serving: ServingSettings = ServingSettings()
+    logging: LoggingSettings = LoggingSettings()
+    backoff: BackoffSettings = BackoffSettings()
+    binding: BindingSettings = BindingSettings()
+    images: ImageSettings = ImageSettings()
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a YAML file. Raises InvalidSettings."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{path}: cannot be read: {error}") from error
+    return parse_settings(text, str(path))
+
+
+def parse_settings(text: str, source: str) -> Settings:
+    """The settings in a YAML text; ``source`` names it in errors. Raises InvalidSettings."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidSettings(f"{source}: not YAML: {error}") from error
+    try:
+        settings = msgspec.convert({} if document is None else document, Settings)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(f"{source}: {_in_words(error, document)}") from error
+    _check(settings, source)
+    return settings
+
+
+def with_overrides(
+    settings: Settings, *, kubeconfig: str | None, context: str | None, port: int | None, log_level: LogLevel | None
+) -> Settings:
+    """The settings with what the command line says put over what the file says. None: not said."""
+    kube, serving, logging = settings.kube, settings.serving, settings.logging
+    return msgspec.structs.replace(
+        settings,
+        kube=KubeSettings(kubeconfig=kubeconfig or kube.kubeconfig, context=context or kube.context),
+        serving=serving if port is None else msgspec.structs.replace(serving, port=port),
+        logging=logging if log_level is None else msgspec.structs.replace(logging, level=log_level),
+    )
+
+
+def _check(settings: Settings, source: str) -> None:
+    if not settings.scheduler_name:
+        raise InvalidSettings(f"{source}: schedulerName: must not be empty")
+    if settings.scheduler_name == "default-scheduler":
+        raise InvalidSettings(f"{source}: schedulerName: 'default-scheduler' belongs to kube-scheduler")
+    if settings.backoff.max_seconds < settings.backoff.initial_seconds:
+        raise InvalidSettings(
+            f"{source}: backoff.maxSeconds: {settings.backoff.max_seconds:g} is less than initialSeconds,"
+            f" {settings.backoff.initial_seconds:g}"
+        )
+    for platform in settings.images.platform_weights:
+        try:
+            parse_platform(platform)
+        except InvalidPlatform as error:
+            raise InvalidSettings(f"{source}: images.platformWeights: {error}") from error
+
+
+def _in_words(error: msgspec.ValidationError, document: object) -> str:
+    """msgspec says ``Expected `int`, got `str` - at `$.serving.port` ``; people want the field first, and the value."""
+    what, _, where = str(error).partition(" - at ")
+    path = where.strip("`").removeprefix("$").removeprefix(".")
+    unknown = "Object contains unknown field "
+    if what.startswith(unknown):
+        field = what.removeprefix(unknown).strip("`")
+        return f"{path + '.' if path else ''}{field}: unknown field"
+    if not path:
+        return what.replace("`", "")
+    return f"{path}: {what.replace('`', '')} (value: {_value_at(document, path)!r})"
+
+
+def _value_at(document: object, path: str) -> object:
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
