@@ -50,9 +50,11 @@ class KubeClient:
         self._resources: dict[str, dict[str, _Resource]] = {}
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._tls)
+        # No limit on the total: thousands of creations wait their turn for a connection.
         self._session = aiohttp.ClientSession(
-            connector=connector, headers=self._headers, timeout=aiohttp.ClientTimeout(total=30)
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30),
         )
         return self
 

@@ -57,10 +57,13 @@ class Process:
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return when `ready` answers True; ProcessFailed when the process ends before, or `seconds` have passed."""
         deadline = time.monotonic() + seconds
-        while not ready():
+        while True:
+            # Asked first: another server on the port could answer in the place of one that is dead.
             if self._running is None or self._running.poll() is not None:
                 code = None if self._running is None else self._running.returncode
                 raise ProcessFailed(f"{self.name} ended with {code} before it was ready\n{self.tail()}")
+            if ready():
+                return
             if time.monotonic() > deadline:
                 raise ProcessFailed(f"{self.name} was not ready after {seconds:.0f} s\n{self.tail()}")
             time.sleep(_PROBE_SECONDS)
