@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Credentials(Protocol):
     """Asked before every request, so the common answer must be cheap."""
 
-    certificates: int
-    """Goes up whenever a new client certificate was loaded; open connections still carry the old one."""
+    @property
+    def certificates(self) -> int:
+        """Goes up whenever a new client certificate was loaded; open connections still carry the old one."""
 
     async def authorization(self) -> str | None:
         """The Authorization header's value, or None. Raises Unauthorized when it cannot be had."""

@@ -36,6 +36,10 @@ class ApiError(Exception):
         return False
 
 
+class InvalidConnection(Exception):
+    """What we were told about the way to the API server cannot be used; the text names the file and what is wrong."""
+
+
 class NotFound(ApiError):
     """404."""
 

@@ -1,0 +1,80 @@
+"""The condition PodScheduled=False of a pod that found no node.
+
+Owns the patch of ``pods/status``. The condition is the reliable place for the current reason (reference:
+kube-scheduler, 4.5 and 9.2): unlike an event it is neither cut nor merged with an earlier one. PodScheduled=True is
+written by the API server when the pod is bound.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scheduler.kube.errors import Conflict, NotFound
+from scheduler.kube.retrying import retrying
+from scheduler.kube.timestamps import rfc3339
+
+if TYPE_CHECKING:
+    from scheduler.api.pod import Pod, PodCondition
+    from scheduler.kube.requests import ApiClient
+
+_TYPE = "PodScheduled"
+
+
+class _Condition(msgspec.Struct, rename="camel"):
+    type: str
+    status: str
+    reason: str
+    message: str
+    observed_generation: int | msgspec.UnsetType = msgspec.UNSET
+    last_transition_time: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Status(msgspec.Struct):
+    conditions: list[_Condition]
+
+
+class _Metadata(msgspec.Struct):
+    uid: str
+
+
+class _Patch(msgspec.Struct):
+    metadata: _Metadata
+    status: _Status
+
+
+async def patch_unschedulable(client: ApiClient, pod: Pod, reason: str, message: str, now: float) -> bool:
+    """Write the condition; False when there was nothing to write (it says so already, or the pod is gone).
+
+    ``reason`` is ``Unschedulable`` or ``SchedulerError``, ``now`` the time in seconds since 1970. ``pod`` should be as
+    fresh as the watch has it, since what it says already is not sent again. Raises ApiError, after some attempts if it
+    is a transient one.
+    """
+    current = next((condition for condition in pod.status.conditions if condition.type == _TYPE), None)
+    if current is not None and _says(current, reason, message):
+        return False
+    body = msgspec.json.encode(
+        _Patch(_Metadata(pod.metadata.uid), _Status([_condition(pod, current, reason, message, now)]))
+    )
+    path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}/status"
+    try:
+        await retrying(lambda: client.patch(path, body))
+    except (NotFound, Conflict):
+        return False  # the UID in the patch is a precondition: a new pod of the same name is not ours to judge
+    return True
+
+
+def _says(current: PodCondition, reason: str, message: str) -> bool:
+    """A difference in observedGeneration alone is none."""
+    return current.status == "False" and current.reason == reason and current.message == message
+
+
+def _condition(pod: Pod, current: PodCondition | None, reason: str, message: str, now: float) -> _Condition:
+    condition = _Condition(_TYPE, "False", reason, message)
+    if pod.metadata.generation:
+        condition.observed_generation = pod.metadata.generation
+    if current is None or current.status != "False":
+        # Left out otherwise: the merge keeps the time at which the status became False.
+        condition.last_transition_time = rfc3339(now)
+    return condition
