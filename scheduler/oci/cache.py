@@ -1,0 +1,144 @@
+"""What was learnt from registries, bounded by bytes, and for how long it is good.
+
+Owns two maps. `contents`: digest -> content, which never ages. `answers`: (scope, name) -> the digest that the name
+stood for, or why there was none; the scope names the credentials that were used, so no pod is answered from what
+another pod's secret read. While a registry fails in a passing way, the last known digest stands in. Pure but for its
+state: `now` is an argument, in seconds of any monotonic clock.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from cachetools import LRUCache
+
+from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure, size_of
+from scheduler.oci.settings import RegistrySettings
+
+Key = tuple[str, str]
+"""(scope, normalised name of the image)"""
+
+_GROWING = {  # seconds at first, and at most; doubled with each failure in a row
+    FailureCause.TIMEOUT: (15.0, 60.0),
+    FailureCause.NETWORK: (15.0, 60.0),
+    FailureCause.SERVER_ERROR: (15.0, 60.0),
+    FailureCause.NOT_FOUND: (30.0, 60.0),
+    FailureCause.RATE_LIMITED: (60.0, 3600.0),
+    FailureCause.UNAUTHORIZED: (300.0, 300.0),
+    FailureCause.FORBIDDEN: (300.0, 300.0),
+    FailureCause.TLS: (300.0, 300.0),
+    FailureCause.BLOCKED: (300.0, 300.0),
+}
+_LASTING = (600.0, 600.0)  # malformed, too large, wrong digest: the next push changes it, nothing else
+_STALE_FOR = frozenset(
+    {FailureCause.TIMEOUT, FailureCause.NETWORK, FailureCause.SERVER_ERROR, FailureCause.RATE_LIMITED}
+)
+_ENTRY_BYTES = 400  # an entry with its key, numbers and places in the maps
+
+
+class _Entry(msgspec.Struct, gc=False):
+    digest: str | None
+    read: float
+    """When the digest was read."""
+    asked: float
+    """When the registry was asked last."""
+    until: float
+    """How long the answer is good."""
+    answer: ImageAnswer | None = None
+    """A failure, or a content that lacks a child; None when the content of ``digest`` is the answer."""
+    failures: int = 0
+    """In a row."""
+
+
+class ImageCache:
+    """The memory of a resolver."""
+
+    def __init__(self, settings: RegistrySettings) -> None:
+        self._settings = settings
+        self._contents: LRUCache[str, ImageContent] = LRUCache(settings.cache_size, getsizeof=size_of)
+        self._answers: LRUCache[Key, _Entry] = LRUCache(settings.cache_size // 2, getsizeof=_entry_size)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are kept."""
+        return int(self._contents.currsize + self._answers.currsize)
+
+    def content(self, digest: str) -> ImageContent | None:
+        return self._contents.get(digest)
+
+    def answer(self, key: Key, now: float, longest_age: float | None = None) -> ImageAnswer | None:
+        """What is known and still good, for ``longest_age`` seconds since it was asked for at most."""
+        entry = self._answers.get(key)
+        if entry is None or now >= entry.until or (longest_age is not None and now >= entry.asked + longest_age):
+            return None
+        return self._value(entry)
+
+    def learnt(self, key: Key, content: ImageContent, now: float) -> ImageAnswer:
+        """Keep which content a name stands for; one that lacks a child, only as long as that child's failure lasts."""
+        lifetime = self._settings.tag_lifetime
+        kept: ImageAnswer | None = None
+        failure = _first_failure(content)
+        if failure is not None:
+            lifetime = min(lifetime, lifetime_of(failure, 0))
+            kept = content
+        self._put(key, _Entry(content.digest, read=now, asked=now, until=now + lifetime, answer=kept))
+        return content
+
+    def keep(self, content: ImageContent) -> None:
+        """Keep a content by its digest, unless it lacks a child or is larger than the whole cache."""
+        if _first_failure(content) is None and size_of(content) <= self._contents.maxsize:
+            self._contents[content.digest] = content
+
+    def failed(self, key: Key, failure: ImageFailure, now: float) -> ImageAnswer:
+        """Keep a failure for as long as suits it. The answer is the last known content where that may stand in.
+
+        The failure's ``retry_after`` becomes the time until the registry is asked again.
+        """
+        last = self._answers.get(key)
+        failures = 0 if last is None else last.failures
+        lifetime = lifetime_of(failure, failures)
+        failure = msgspec.structs.replace(failure, retry_after=lifetime)
+        entry = _Entry(None, read=now, asked=now, until=now + lifetime, answer=failure, failures=failures + 1)
+        if last is not None and failure.cause in _STALE_FOR and now < last.read + self._settings.stale_lifetime:
+            known = None if last.digest is None else self._value(last)
+            if known is not None:
+                entry.digest, entry.read = last.digest, last.read
+                entry.answer = last.answer
+                self._put(key, entry)
+                return known
+        self._put(key, entry)
+        return failure
+
+    def _value(self, entry: _Entry) -> ImageAnswer | None:
+        if entry.answer is not None:
+            return entry.answer
+        return None if entry.digest is None else self._contents.get(entry.digest)
+
+    def _put(self, key: Key, entry: _Entry) -> None:
+        if _entry_size(entry) <= self._answers.maxsize:
+            self._answers[key] = entry
+
+
+def lifetime_of(failure: ImageFailure, failures_before: int) -> float:
+    """For how many seconds the registry is not asked again; at least what it asked for."""
+    first, longest = _GROWING.get(failure.cause, _LASTING)
+    own = min(first * float(1 << min(failures_before, 16)), longest)
+    return max(own, failure.retry_after or 0.0)
+
+
+def _first_failure(content: ImageContent) -> ImageFailure | None:
+    for entry in content.entries:
+        failure = entry.failure
+        if failure is None and entry.content is not None:
+            failure = _first_failure(entry.content)
+        if failure is not None:
+            return failure
+    return None
+
+
+def _entry_size(entry: _Entry) -> int:
+    match entry.answer:
+        case ImageFailure():
+            return _ENTRY_BYTES + len(entry.answer.message)
+        case ImageContent():
+            return _ENTRY_BYTES + size_of(entry.answer)
+    return _ENTRY_BYTES

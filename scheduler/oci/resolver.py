@@ -1,0 +1,196 @@
+"""Image name -> what the image is: the way in to everything about registries.
+
+Owns the order of things for one image: name, allow list, cache, one flight per (scope, name), the credentials in
+their order, the deadline. Whatever a registry does ends as an `ImageFailure` value with a sentence for users. When
+images are asked for, and who waits, is `scheduler.loops.resolving`; what an answer means for a node is
+`scheduler.images.matching`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Sequence
+
+from cachetools import LRUCache
+
+from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure
+from scheduler.images.reference import InvalidReference, Reference, parse_reference
+from scheduler.oci.addresses import check_registry
+from scheduler.oci.cache import ImageCache, Key
+from scheduler.oci.credential import ANONYMOUS, Credential
+from scheduler.oci.credentials import NO_CREDENTIALS, CredentialSource, Keyring
+from scheduler.oci.endpoints import Endpoint, FindEndpoints, own_endpoint
+from scheduler.oci.errors import Refused, RegistryError
+from scheduler.oci.image_reader import ImageReader, Source
+from scheduler.oci.registry import Fetched, RegistryClient
+from scheduler.oci.settings import RegistrySettings
+from scheduler.oci.single_flight import SingleFlight
+from scheduler.oci.transport import Clock, Sleep, Transport
+
+_NAMES = 65536  # image names as written whose parsed form is remembered
+
+
+class Resolver:
+    """Answers what platforms images have. One per event loop.
+
+    ``sources`` are the credentials of this process, tried after those of a pod. ``endpoints`` names the places to ask
+    for an image; by default its registry.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings | None = None,
+        *,
+        sources: Sequence[CredentialSource] = (),
+        endpoints: FindEndpoints | None = None,
+        now: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.settings = settings or RegistrySettings()
+        self._now = now
+        self._sources = tuple(sources)
+        self._endpoints = endpoints or (lambda reference: (own_endpoint(reference, self.settings),))
+        self._transport = Transport(self.settings, now=now, sleep=sleep)
+        self._client = RegistryClient(self._transport)
+        self.cache = ImageCache(self.settings)
+        self._reader = ImageReader(self._client, self.settings, self.cache.content)
+        self._flights: SingleFlight[Key, ImageAnswer] = SingleFlight()
+        self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._names: LRUCache[str, _Name | ImageFailure] = LRUCache(_NAMES)
+
+    def known(self, image: str, scope: str = "") -> ImageAnswer | None:
+        """The answer as far as it is known and good without asking; ``scope`` is `Keyring.scope` of the image."""
+        name = self._name(image)
+        if isinstance(name, ImageFailure):
+            return name
+        return self.cache.answer((scope, name.text), self._now())
+
+    def scope(self, image: str, credentials: Keyring) -> str:
+        """The scope to ask ``known`` with; empty for a name that is none."""
+        name = self._name(image)
+        return "" if isinstance(name, ImageFailure) else credentials.scope(name.reference)
+
+    async def resolve(self, image: str, credentials: Keyring = NO_CREDENTIALS, *, fresh: bool = False) -> ImageAnswer:
+        """What the image is, or why that cannot be told, within the deadline of the settings. Never raises.
+
+        ``fresh`` asks the registry unless it was asked moments ago. A failure's ``retry_after`` says in how many
+        seconds the registry will be asked again.
+        """
+        if credentials.failure is not None:
+            return credentials.failure
+        name = self._name(image)
+        if isinstance(name, ImageFailure):
+            return name
+        key = (credentials.scope(name.reference), name.text)
+        known = self.cache.answer(key, self._now(), self.settings.fresh_lifetime if fresh else None)
+        if known is not None:
+            return known
+        return await self._flights.run(key, lambda: self._fly(key, name.reference, credentials))
+
+    async def close(self) -> None:
+        """End what is under way and all connections."""
+        await self._flights.close()
+        await self._client.close()
+        await self._transport.close()
+
+    def _name(self, image: str) -> _Name | ImageFailure:
+        name = self._names.get(image)
+        if name is None:
+            name = self._names[image] = _parse(image)
+        return name
+
+    async def _fly(self, key: Key, reference: Reference, credentials: Keyring) -> ImageAnswer:
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                content = await self._ask(reference, credentials)
+        except RegistryError as error:
+            return self.cache.failed(key, error.failure(), self._now())
+        except TimeoutError:
+            message = (
+                f"registry {reference.registry} gave no answer for {_subject(reference)} "
+                f"within {self.settings.deadline:g} s"
+            )
+            return self.cache.failed(key, ImageFailure(FailureCause.TIMEOUT, message), self._now())
+        return self.cache.learnt(key, content, self._now())
+
+    async def _ask(self, reference: Reference, credentials: Keyring) -> ImageContent:
+        """Each credential at each endpoint until one gives the image; the last refusal is the answer.
+
+        As the kubelet, never anonymously once there is a credential: that answer could be one the node cannot get.
+        """
+        check_registry(reference.registry, _subject(reference), self.settings)
+        candidates = credentials.lookup(reference)
+        for source in self._sources:
+            candidates.extend(await source.credentials(reference))
+        refusal: Refused | None = None
+        for credential in candidates or [ANONYMOUS]:
+            try:
+                return await self._read_at_first(self._endpoints(reference), reference, credential)
+            except Refused as error:
+                refusal = error
+        if refusal is None:  # there is at least one candidate
+            raise AssertionError(reference)
+        raise refusal
+
+    async def _read_at_first(
+        self, endpoints: Sequence[Endpoint], reference: Reference, credential: Credential
+    ) -> ImageContent:
+        *mirrors, last = endpoints
+        for mirror in mirrors:
+            try:
+                return await self._read(reference, Source(mirror, credential))
+            except RegistryError:
+                continue  # the next one may have it
+        return await self._read(reference, Source(last, credential))
+
+    async def _read(self, reference: Reference, source: Source) -> ImageContent:
+        endpoint, credential = source.endpoint, source.credential
+        if reference.digest is not None:
+            known = self.cache.content(reference.digest)
+            if known is not None and self.settings.share_by_digest:
+                return known
+            digest: str | None = reference.digest
+            if known is not None:  # may these credentials see it? HEAD tells, and is not counted as a pull
+                digest = await self._client.digest(endpoint, reference.digest, credential)
+        else:
+            digest = await self._client.digest(endpoint, reference.target, credential)
+        if digest is None:
+            return await self._content(source, await self._client.manifest(endpoint, reference.target, credential))
+        lock = self._reading.setdefault(digest, asyncio.Lock())
+        async with lock:  # two names, or two scopes, of one digest read it once
+            known = self.cache.content(digest)
+            if known is not None:
+                return known
+            return await self._content(source, await self._client.manifest(endpoint, digest, credential))
+
+    async def _content(self, source: Source, fetched: Fetched) -> ImageContent:
+        known = self.cache.content(fetched.digest)
+        if known is not None:
+            return known
+        content = await self._reader.read(source, fetched)
+        self.cache.keep(content)
+        return content
+
+
+class _Name:
+    """A parsed image name. ``text`` is equal for names of one thing: a digest makes the tag beside it decoration."""
+
+    __slots__ = ("reference", "text")
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        mark = ":" if reference.digest is None else "@"
+        self.text = f"{reference.name}{mark}{reference.target}"
+
+
+def _parse(image: str) -> _Name | ImageFailure:
+    try:
+        return _Name(parse_reference(image))
+    except InvalidReference as error:
+        return ImageFailure(FailureCause.INVALID_REFERENCE, str(error))
+
+
+def _subject(reference: Reference) -> str:
+    return f"{reference.repository}{':' if reference.digest is None else '@'}{reference.target}"

@@ -1,0 +1,73 @@
+"""Settings of everything that speaks to registries.
+
+Owns the limits and their defaults; refuses values that could not work. `scheduler.config` fills it from the settings
+file. Sizes are bytes, times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+_MIB = 1024 * 1024
+
+
+class InvalidRegistrySettings(ValueError):
+    """A field holds a value that cannot work; the message names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """How registries are asked, and for how long their answers are good."""
+
+    deadline: float = 30.0
+    """For one image, all requests and waits together; after it the answer is `timeout`."""
+    connect_timeout: float = 5.0
+    """For name resolution, the TCP connection and the TLS handshake."""
+    request_timeout: float = 15.0
+    """For one request from sending it to the last byte of its answer."""
+    concurrency: int = 8
+    """Requests under way to one registry; others wait their turn."""
+    attempts: int = 3
+    """Tries of one request that met 429 or a passing fault."""
+    longest_wait: float = 5.0
+    """A `Retry-After` up to this is waited for; a longer one is the answer, and the registry is left alone so long."""
+    breaker_failures: int = 5
+    """Failures in a row (timeouts, refused connections, 5xx) after which a registry is left alone for a while."""
+    breaker_pause: float = 15.0
+    """How long it is left alone at first; doubled while it keeps failing, up to 16 times this."""
+
+    manifest_limit: int = 4 * _MIB
+    """The reference registry accepts no larger manifest."""
+    config_limit: int = 4 * _MIB
+    token_limit: int = 1 * _MIB
+    redirects: int = 10
+    nesting: int = 4
+    """How deep an index inside an index is followed."""
+    opened_children: int = 16
+    """How many children of one index are read at most (nested indexes, entries without platform)."""
+
+    cache_size: int = 64 * _MIB
+    """For what is known of images, and again half of it for which name stood for which digest."""
+    tag_lifetime: float = 300.0
+    """How long a tag is trusted to name the same digest."""
+    fresh_lifetime: float = 10.0
+    """The same for callers that ask for a fresh answer (imagePullPolicy Always)."""
+    stale_lifetime: float = 24 * 3600.0
+    """How long the last known digest of a tag stands in while the registry fails in a passing way."""
+    share_by_digest: bool = False
+    """Answer a reference by digest from what another pod's credentials read, without asking the registry."""
+
+    plain_http: frozenset[str] = frozenset()
+    """Registries (`host:port`) spoken to without TLS. `localhost` and 127.0.0.0/8 with a port are so anyhow."""
+    allowed: tuple[str, ...] = ()
+    """When not empty, only these registries are asked: `ghcr.io`, `*.example.com`, `localhost:*`."""
+    denied: tuple[str, ...] = ()
+    """Registries never asked; goes before `allowed`."""
+    private_targets: tuple[str, ...] = ()
+    """Hosts with loopback or private addresses to which registries may send us on (redirects, token services)."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
+                raise InvalidRegistrySettings(f"{field.name} must be greater than 0, not {value}")

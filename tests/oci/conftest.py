@@ -1,0 +1,76 @@
+"""A sandbox registry and resolvers that end with the test."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from scheduler.oci.resolver import Resolver
+from scheduler.oci.settings import RegistrySettings
+from scheduler.sandbox.registry import SandboxRegistry
+
+MakeResolver = Callable[..., Resolver]
+
+
+class Time:
+    """A clock that goes only when told, or when something sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[SandboxRegistry]:
+    registry = SandboxRegistry()
+    await registry.start()
+    yield registry
+    await registry.stop()
+
+
+@pytest.fixture
+async def make_resolver(time: Time) -> AsyncIterator[MakeResolver]:
+    made: list[Resolver] = []
+
+    def make(settings: RegistrySettings | None = None, **arguments: object) -> Resolver:
+        resolver = Resolver(settings, now=time, sleep=time.sleep, **arguments)  # type: ignore[arg-type]
+        made.append(resolver)
+        return resolver
+
+    yield make
+    for resolver in made:
+        await resolver.close()
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Host names of this test and the one address of each; no other name has one."""
+    known: dict[str, str] = {}
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            if host not in known:
+                raise socket.gaierror(socket.EAI_NONAME, "name or service not known") from None
+        return resolve(known.get(host, host), *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return known
