@@ -11,7 +11,7 @@ from scheduler.api.meta import ObjectMeta, WireStruct
 from scheduler.api.pod import ResourceList
 
 
-class Taint(WireStruct):
+class Taint(WireStruct, frozen=True):
     key: str
     value: str = ""
     effect: str = ""

@@ -1,0 +1,1 @@
+"""The scheduling framework: extension points, profiles, and the cycle that decides. Start at ``cycle``."""

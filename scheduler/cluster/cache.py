@@ -1,0 +1,164 @@
+"""The cache: the one writer of the picture of the cluster. Watches and the scheduling loop report here what happened.
+
+Owns which pod counts on which node, and since when: seen on the watch, or assumed by us (upstream:
+``pkg/scheduler/backend/cache/cache.go``)::
+
+               assume                 add_pod: the watch shows it bound
+    (unknown) --------> assumed ------------------------------------------> bound
+        ^                  |  forget: the binding failed                      |  update_pod: counted anew
+        +------------------+                                                  |
+        +---------------------------------------------------------------------+  remove_pod, or it has finished
+
+Assumed pods never expire: a binding is confirmed, fails, or the pod is deleted. Order of news between nodes and pods is
+not relied upon: a pod that arrives before its node, or outlives it, is counted as soon as the node is there (again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.pod_class import PodClasses
+from scheduler.cluster.pod_info import PodInfo, uid_of
+from scheduler.cluster.ports import HostPort, host_ports
+from scheduler.cluster.requests import PodRequests, pod_requests
+
+FINISHED = frozenset({"Succeeded", "Failed"})
+"""Phases in which a pod takes nothing of its node any more."""
+
+
+class PlacedPod:
+    """What must be known of a pod to take it off its node again."""
+
+    __slots__ = ("node", "ports", "requests")
+
+    def __init__(self, node: str, requests: PodRequests, ports: tuple[HostPort, ...]) -> None:
+        self.node = node
+        self.requests = requests
+        self.ports = ports
+
+    def counts_like(self, other: PlacedPod) -> bool:
+        return self.node == other.node and self.requests == other.requests and self.ports == other.ports
+
+
+class Cache:
+    """Nodes, and the pods placed on them."""
+
+    def __init__(self) -> None:
+        self.nodes = NodeTable()
+        self.classes = PodClasses()
+        self._pods: dict[str, PlacedPod] = {}
+        self._on_node: dict[str, dict[str, PlacedPod]] = {}
+        self._assumed: dict[str, Pod] = {}
+
+    # Nodes
+
+    def add_node(self, node: Node) -> None:
+        """A node joined; or news of a known one, which is the same as ``update_node``. Raises InvalidQuantity."""
+        if self.nodes.row_of(node.name) is not None:
+            self.nodes.put(node)
+            return
+        row = self.nodes.put(node)
+        for placed in self._on_node.get(node.name, {}).values():
+            self.nodes.place(row, placed.requests, placed.ports)
+
+    def update_node(self, node: Node) -> None:
+        """A node changed. Raises InvalidQuantity, and then the node stays as it was."""
+        self.add_node(node)
+
+    def remove_node(self, name: str) -> None:
+        """A node left. Its pods are remembered, in case it comes back before they are deleted."""
+        row = self.nodes.row_of(name)
+        if row is None:
+            return
+        for placed in self._on_node.get(name, {}).values():
+            self.nodes.displace(row, placed.requests, placed.ports)
+        self.nodes.drop(name)
+
+    # Pods
+
+    def add_pod(self, pod: Pod) -> None:
+        """A pod that has a node, seen on the watch; confirms it if it was assumed. Raises InvalidQuantity, ValueError.
+
+        If it was assumed or known on another node, it moves: the watch is right.
+        """
+        uid = uid_of(pod)
+        if pod.status.phase in FINISHED:
+            self._take_off(uid)
+            return
+        if not pod.spec.node_name:
+            raise ValueError(f"pod {pod.key} is on no node")
+        self._assumed.pop(uid, None)
+        self._put(uid, PlacedPod(pod.spec.node_name, pod_requests(pod), host_ports(pod.spec)))
+
+    def update_pod(self, pod: Pod) -> None:
+        """A placed pod changed: labels, a resize, or it has finished. Raises as ``add_pod``."""
+        self.add_pod(pod)
+
+    def remove_pod(self, pod: Pod) -> None:
+        """A pod is gone. Nothing happens if it was not placed."""
+        self._take_off(uid_of(pod))
+
+    def assume(self, info: PodInfo, node: str) -> None:
+        """Count a pod on a node before the API server knows. Raises ValueError if it is placed already."""
+        if info.uid in self._pods:
+            raise ValueError(f"pod {info.key} is on node {self._pods[info.uid].node} already")
+        pod_class = info.pod_class
+        self._put(info.uid, PlacedPod(node, pod_class.requests, pod_class.ports))
+        self._assumed[info.uid] = info.pod
+
+    def forget(self, uid: str) -> None:
+        """The binding failed. A pod that is not assumed stays: a late failure undoes no confirmed binding."""
+        if uid in self._assumed:
+            self._take_off(uid)
+
+    def is_assumed(self, uid: str) -> bool:
+        return uid in self._assumed
+
+    def assumed_pods(self) -> dict[str, Pod]:
+        """By uid, as they were when assumed. A copy."""
+        return dict(self._assumed)
+
+    def node_of(self, uid: str) -> str | None:
+        """Where a pod is placed."""
+        placed = self._pods.get(uid)
+        return None if placed is None else placed.node
+
+    def __len__(self) -> int:
+        """How many pods are placed, assumed ones included."""
+        return len(self._pods)
+
+    def __iter__(self) -> Iterator[tuple[str, PlacedPod]]:
+        """(uid, placed) of every placed pod."""
+        return iter(self._pods.items())
+
+    # Private
+
+    def _put(self, uid: str, placed: PlacedPod) -> None:
+        known = self._pods.get(uid)
+        if known is not None:
+            if known.counts_like(placed):
+                return
+            self._uncount(uid, known)
+        self._pods[uid] = placed
+        self._on_node.setdefault(placed.node, {})[uid] = placed
+        row = self.nodes.row_of(placed.node)
+        if row is not None:
+            self.nodes.place(row, placed.requests, placed.ports)
+
+    def _take_off(self, uid: str) -> None:
+        self._assumed.pop(uid, None)
+        placed = self._pods.pop(uid, None)
+        if placed is not None:
+            self._uncount(uid, placed)
+
+    def _uncount(self, uid: str, placed: PlacedPod) -> None:
+        pods = self._on_node[placed.node]
+        del pods[uid]
+        if not pods:
+            del self._on_node[placed.node]
+        row = self.nodes.row_of(placed.node)
+        if row is not None:
+            self.nodes.displace(row, placed.requests, placed.ports)

@@ -1,0 +1,80 @@
+"""Pod classes: all pods that no plugin can tell apart share one, so that work is done once per class.
+
+Owns what matters for scheduling: the fingerprint here must cover every field that a plugin reads. The replicas of a
+Deployment differ in name, uid and the random names of their token volumes, none of which any plugin reads.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from scheduler.api.pod import Pod, PodSpec, Volume
+from scheduler.cluster.ports import host_ports
+from scheduler.cluster.requests import pod_requests, scoring_requests
+from scheduler.images.pod_images import ResolvedImage
+
+
+class PodClass:
+    """What plugins see of a pod. Compared by identity: ``PodClasses`` sees to it that equal pods share one."""
+
+    __slots__ = ("__weakref__", "images", "ports", "requests", "scoring", "spec")
+
+    def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> None:
+        self.spec: PodSpec = pod.spec
+        """Of some pod of the class: read only what the fingerprint covers."""
+        self.images = images
+        """What is known of its images; None if nobody asked."""
+        self.requests = pod_requests(pod)
+        self.scoring = scoring_requests(pod)
+        self.ports = host_ports(pod.spec)
+
+
+class PodClasses:
+    """The classes in use. A class goes when no pod and no cached result holds it any more."""
+
+    def __init__(self) -> None:
+        self._classes: WeakValueDictionary[tuple[bytes, tuple[int, ...] | None], PodClass] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def of(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> PodClass:
+        """The class of a pod with these answers about its images. Raises InvalidQuantity.
+
+        Answers are told apart by identity, which is quick and safe: a class keeps its answers alive, so no other object
+        can have their ids while the class is found here.
+        """
+        answers = None if images is None else tuple(id(image.answer) for image in images)
+        key = (fingerprint(pod.spec), answers)
+        found = self._classes.get(key)
+        if found is None:
+            found = self._classes[key] = PodClass(pod, images)
+        return found
+
+
+def fingerprint(spec: PodSpec) -> bytes:
+    """Equal for pods that plugins cannot tell apart, whatever their names; a few microseconds."""
+    return msgspec.json.encode(
+        (
+            spec.node_name,
+            spec.os,
+            spec.containers,
+            spec.init_containers,
+            spec.resources,
+            spec.overhead,
+            spec.node_selector,
+            spec.affinity,
+            spec.tolerations,
+            spec.topology_spread_constraints,
+            spec.resource_claims,
+            [volume for volume in map(_without_name, spec.volumes) if volume is not None],
+        )
+    )
+
+
+def _without_name(volume: Volume) -> tuple[object, ...] | None:
+    """What plugins read of a volume; None for the kinds that they do not look at."""
+    source = (volume.image, volume.persistent_volume_claim, volume.ephemeral)
+    return source if any(part is not None for part in source) else None

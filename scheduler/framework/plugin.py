@@ -1,0 +1,135 @@
+"""Extension points: what a plugin may implement, and what it promises by doing so.
+
+Owns the protocols. The cycle calls them in this order::
+
+    pre_filter(class)              once per class: does it apply? is the pod impossible? only certain nodes?
+    filter(class, nodes, rows)     verdicts of many rows at once
+    pre_score(class)               once per class: does it apply?
+    score(class, nodes, rows)      raw scores of many rows at once, then normalised over the feasible ones
+
+All plugins here are **row-local**: what they say of a row follows from the pod class and that row's columns alone. That
+is why verdicts and raw scores can be kept and repaired row by row. What a row's verdict depends on:
+
+* *facts*: the node itself (taints, labels, platform, ...): repaired when the node changes;
+* *counters* (``CounterFilter``, ``CounterScore``): also what is placed on the row: repaired at every placement. Those
+  plugins also answer for a single row, in plain Python, because for one row that is several times faster than arrays.
+
+A score that also depends on something global (how many nodes have an image) declares it as its ``epoch``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.cluster.columns import Ids, Mask, Rows
+from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.pod_class import PodClass
+from scheduler.framework.status import Rejection
+from scheduler.queue.events import QueueingHints
+
+Scores = NDArray[np.int64]
+
+
+class Skip(enum.Enum):
+    """``SKIP``: the plugin has nothing to say to pods of this class and is not asked again."""
+
+    SKIP = enum.auto()
+
+
+SKIP = Skip.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyNodes:
+    """The pod can run on no other nodes than these."""
+
+    names: frozenset[str]
+
+
+PreFilterAnswer = None | Skip | OnlyNodes | Rejection
+"""None: go on and filter."""
+
+
+class Plugin(Protocol):
+    """``name`` is the upstream plugin's, where there is one. ``hints``: the events after which to try a pod again."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hints(self) -> QueueingHints: ...
+
+
+@runtime_checkable
+class FilterPlugin(Plugin, Protocol):
+    """Says which nodes are possible."""
+
+    def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
+        """Whether to ask for nodes at all. Called once per class; must not look at nodes."""
+        ...
+
+    def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
+        """bool[rows]: True where the pod may run. Rows that hold no node may get any answer."""
+        ...
+
+    def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
+        """Why ``filter`` said no to each of these rows: int32[rows] into the distinct rejections.
+
+        Called only with rows that hold a node and that ``filter`` rejects, and only when no node is left.
+        """
+        ...
+
+
+@runtime_checkable
+class CounterFilter(FilterPlugin, Protocol):
+    """A filter that looks at what is placed on the node."""
+
+    def filter_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> bool:
+        """The same as ``filter`` for one row."""
+        ...
+
+
+class Normalization(enum.Enum):
+    """What becomes of raw scores once all feasible nodes have one (``plugins/helper/normalize_score.go``)."""
+
+    NONE = enum.auto()
+    """They are 0..100 already."""
+    SCALED = enum.auto()
+    """100 * raw / greatest raw; all 0 if that is 0."""
+    REVERSED = enum.auto()
+    """100 - 100 * raw / greatest raw; all 100 if that is 0."""
+
+
+@runtime_checkable
+class ScorePlugin(Plugin, Protocol):
+    """Says which of the possible nodes are better."""
+
+    @property
+    def normalization(self) -> Normalization: ...
+
+    def pre_score(self, pod_class: PodClass) -> Skip | None:
+        """Whether to score at all. Called once per class; raises AttemptError if the pod cannot be scored."""
+        ...
+
+    def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
+        """int64[rows], not negative; 0..100 unless normalised. Rows that hold no node may get any score."""
+        ...
+
+    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
+        """A value that differs when scores of rows that did not change may differ. A constant if there is no such."""
+        ...
+
+
+@runtime_checkable
+class CounterScore(ScorePlugin, Protocol):
+    """A score that looks at what is placed on the node. Never normalised."""
+
+    def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
+        """The same as ``score`` for one row."""
+        ...

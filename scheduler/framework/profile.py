@@ -1,0 +1,38 @@
+"""A profile: which plugins decide for pods of one scheduler name, in which order, with which weights.
+
+Owns what the cycle needs to know of plugins as a set. Which plugins there are is the catalogue's business
+(``plugins.catalogue``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scheduler.framework.plugin import FilterPlugin, ScorePlugin
+from scheduler.queue.events import QueueingHints
+
+MAX_TOTAL = 2**24 - 1
+"""Greatest total score of a node: 100 for each point of weight. The rest of an int64 breaks ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """``filters`` in the order in which they are asked; ``scores`` with their weights, at least 1."""
+
+    scheduler_name: str
+    filters: tuple[FilterPlugin, ...]
+    scores: tuple[tuple[ScorePlugin, int], ...]
+
+    def __post_init__(self) -> None:
+        for plugin, weight in self.scores:
+            if weight < 1:
+                raise ValueError(f"profile {self.scheduler_name}: weight {weight} of {plugin.name} is not positive")
+        total = sum(weight for _, weight in self.scores)
+        if total * 100 > MAX_TOTAL:
+            raise ValueError(f"profile {self.scheduler_name}: weights sum to {total}, more than {MAX_TOTAL // 100}")
+
+    @property
+    def hints(self) -> Mapping[str, QueueingHints]:
+        """What each filter plugin would have a rejected pod wait for."""
+        return {plugin.name: plugin.hints for plugin in self.filters}
