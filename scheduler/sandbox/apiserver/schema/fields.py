@@ -1,0 +1,113 @@
+"""The fields and types of the kinds that are served, and what follows from them: decoding as strict as the real one's.
+
+``schemas.json`` is derived from the published OpenAPI documents by ``derive``. A definition is a dictionary
+from field to type, and a type is a word and what merging needs to know:
+
+    string integer number boolean any       as in JSON
+    time bytes quantity int-or-string       text in a format, or what the name says
+    Container                               another definition
+    []Container  {}string                   a list, or a map from strings
+    strategy=merge,retainKeys merge=name    how a strategic merge patch treats the field, and a list item's key in it
+    keys=containerPort,protocol  set        the key of a list item for server-side apply; a list of distinct values
+    atomic                                  a map that server-side apply replaces as a whole
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from scheduler.sandbox.apiserver.documents import Document
+
+
+class FieldType(msgspec.Struct, frozen=True):
+    """A type, read. ``word`` is the scalar's or definition's name; for a list or a map it is that of the item."""
+
+    word: str
+    container: str = ""
+    """``[]``, ``{}``, or nothing. (No field of the kinds served here nests deeper, save maps of string lists.)"""
+    strategies: tuple[str, ...] = ()
+    merge_key: str = ""
+    apply_keys: tuple[str, ...] = ()
+    is_set: bool = False
+    atomic: bool = False
+
+    @property
+    def item(self) -> FieldType:
+        """The type of one item of a list or of one value of a map."""
+        return read_type(self.word)
+
+
+class _Schemas(msgspec.Struct):
+    kinds: dict[str, str]
+    definitions: dict[str, dict[str, str]]
+
+
+@cache
+def _schemas() -> _Schemas:
+    text = files("scheduler.sandbox.apiserver.schema").joinpath("schemas.json").read_bytes()
+    return msgspec.json.decode(text, type=_Schemas)
+
+
+@lru_cache(maxsize=4096)
+def read_type(text: str) -> FieldType:
+    shape, *notes = text.split(" ")
+    values = dict(note.partition("=")[::2] for note in notes)
+    container = shape[:2] if shape[:2] in {"[]", "{}"} else ""
+    return FieldType(
+        word=shape.removeprefix(container),
+        container=container,
+        strategies=tuple(filter(None, values.get("strategy", "").split(","))),
+        merge_key=values.get("merge", ""),
+        apply_keys=tuple(filter(None, values.get("keys", "").split(","))),
+        is_set="set" in values,
+        atomic="atomic" in values,
+    )
+
+
+def definition_of(api_version: str, kind: str) -> str:
+    """The definition's name. Raises KeyError for a kind that is not served."""
+    return _schemas().kinds[f"{api_version}/{kind}"]
+
+
+def fields_of(definition: str) -> Mapping[str, str]:
+    """Field -> type of a definition. Empty for a definition with any fields, such as a scalar's name."""
+    return _schemas().definitions.get(definition, {})
+
+
+def is_definition(word: str) -> bool:
+    return word in _schemas().definitions
+
+
+def definitions() -> Mapping[str, Mapping[str, str]]:
+    return _schemas().definitions
+
+
+def field_type(definition: str, field: str) -> FieldType:
+    """The type of a field; ``any`` where the definition does not know it."""
+    return read_type(fields_of(definition).get(field, "any"))
+
+
+def without_type(document: Document) -> Document:
+    return {field: value for field, value in document.items() if field not in {"kind", "apiVersion"}}
+
+
+def describe(value: Any) -> str:
+    """The JSON type of a value, as Go names it in decoding errors."""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+        case _:
+            return "null"

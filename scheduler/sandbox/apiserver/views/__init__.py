@@ -1,0 +1,1 @@
+"""How objects are shown: whole, as metadata, or as the rows that kubectl prints."""
