@@ -2,6 +2,9 @@
 
 A module folder holds only `go.mod` and `go.sum`: its `tool` lines name the commands, its `require` lines pin every
 dependency, and `go.sum` proves what was downloaded. The rows have a module each because their dependencies disagree.
+To move one to another version: `go get -tool <command>@<version> && go mod tidy` in its folder; Kubernetes also needs
+its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder.
+
 Nothing runs here; `binaries` builds, and `toolchain` finds the Go to build with.
 """
 
