@@ -8,6 +8,7 @@ what is decided where the request is made: ``retrying``, ``reflector``, ``bindin
 from __future__ import annotations
 
 import asyncio
+import os
 
 import aiohttp
 import msgspec
@@ -167,7 +168,7 @@ def unreachable(error: aiohttp.ClientError | OSError | asyncio.TimeoutError, sec
         case aiohttp.ClientSSLError():
             return Unreachable(f"no TLS connection ({error.os_error})", sent=False)
         case aiohttp.ClientConnectorError():
-            return Unreachable(error.os_error.strerror or str(error.os_error), sent=False)
+            return Unreachable(_reason(error.os_error), sent=False)
         case aiohttp.ConnectionTimeoutError():
             return Unreachable("no connection in time", sent=False)
         case TimeoutError():
@@ -176,6 +177,11 @@ def unreachable(error: aiohttp.ClientError | OSError | asyncio.TimeoutError, sec
             return Unreachable(f"it does not speak HTTP ({error.message})", sent=True)
         case _:
             return Unreachable(f"the connection was cut ({type(error).__name__})", sent=True)
+
+
+def _reason(error: OSError) -> str:
+    """The system's words ("Connection refused"); asyncio's own repeat the address."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def explain(error: ApiError, server: str) -> str:

@@ -1,8 +1,9 @@
 """HTTP requests to the API server.
 
 Owns the form of a request (Authorization, content types, timeouts) and turns answers into values or ``errors``; the
-connections are ``pool``'s. Repeats nothing except after a 401 with fresh credentials: what else may be repeated is
-known to the callers (``retrying``, ``reflector``, ``binding``).
+connections are ``pool``'s. Repeats a request only after a 401, with fresh credentials; the HTTP library repeats GET,
+PUT and DELETE once when a kept connection turns out to be cut. What else may be repeated is known to the callers
+(``retrying``, ``reflector``, ``binding``).
 """
 
 from __future__ import annotations
