@@ -47,10 +47,10 @@ class Authenticator:
             asked = _challenge(answer, credential)
             if asked is None:
                 self._challenges[key] = challenge
-                return answer
+                return _without_echo(answer, proof, credential)
             if renewed or not (remembered or _worth_retry(asked, challenge)):
                 self._challenges.pop(key, None)
-                return answer
+                return _without_echo(answer, proof, credential)
             renewed = True
             challenge, refused = asked, proof.removeprefix("Bearer ")
 
@@ -86,6 +86,15 @@ def _worth_retry(asked: Challenge, answered: Challenge) -> bool:
         or asked.parameters.get("error") in _WORTH_RETRY
         or asked.parameters.get("scope") != answered.parameters.get("scope")
     )
+
+
+def _without_echo(answer: Answer, proof: str, credential: Credential) -> Answer:
+    """A refusal may repeat what it was sent, and its text reaches users: without its body in that case."""
+    if answer.status == 200:
+        return answer
+    secrets = (proof.partition(" ")[2], credential.password, credential.identity_token)
+    echoed = any(secret.encode("utf-8", "surrogateescape") in answer.body for secret in secrets if secret)
+    return dataclasses.replace(answer, body=b"") if echoed else answer
 
 
 def _with_authorization(request: Request, proof: str) -> Request:

@@ -68,14 +68,14 @@ class RegistryClient:
             return digest if is_digest(digest) and "Content-Length" in answer.headers else None
         if answer.status in (400, 403, 404, 405, 501):
             return None  # HEAD has no body, so only GET tells the reason; some registries know no HEAD at all
-        raise _refusal(answer, endpoint, _subject(endpoint, target), credential)
+        raise _refusal(answer, endpoint, _subject(endpoint, target))
 
     async def manifest(self, endpoint: Endpoint, target: str, credential: Credential) -> Fetched:
         """The document that a tag or digest names. Raises RegistryError."""
         answer = await self._send("GET", endpoint, endpoint.manifest(target), target, credential)
         subject = _subject(endpoint, target)
         if answer.status != 200:
-            raise _refusal(answer, endpoint, subject, credential)
+            raise _refusal(answer, endpoint, subject)
         content_type = answer.headers.get("Content-Type")
         claimed = target if is_digest(target) else answer.headers.get("Docker-Content-Digest")
         if claimed is None:
@@ -88,7 +88,7 @@ class RegistryClient:
         answer = await self._send("GET", endpoint, endpoint.blob(digest), digest, credential)
         subject = _subject(endpoint, digest)
         if answer.status != 200:
-            raise _refusal(answer, endpoint, subject, credential)
+            raise _refusal(answer, endpoint, subject)
         _verify(answer.body, digest, None, endpoint, subject)
         return answer.body
 
@@ -123,13 +123,10 @@ def _verify(body: bytes, digest: str, content_type: str | None, endpoint: Endpoi
             raise WrongDigest(endpoint.host, "served content of another digest", subject) from None
 
 
-def _refusal(answer: Answer, endpoint: Endpoint, subject: str, credential: Credential) -> RegistryError:
+def _refusal(answer: Answer, endpoint: Endpoint, subject: str) -> RegistryError:
     default = ServerFault if answer.status >= 500 else Malformed
     kind = _REFUSALS.get(answer.status, default)
-    detail = _reason(answer.body)
-    if any(secret in detail for secret in (credential.password, credential.identity_token) if secret):
-        detail = ""  # a registry may echo what it was sent
-    return kind(endpoint.host, f"answered {answer.status}", subject, detail)
+    return kind(endpoint.host, f"answered {answer.status}", subject, _reason(answer.body))
 
 
 def _reason(body: bytes) -> str:
