@@ -11,7 +11,9 @@ from scheduler.api.meta import ObjectMeta, WireStruct
 from scheduler.api.pod import ResourceList
 
 
-class Taint(WireStruct, frozen=True):
+class Taint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+    """A value, so that nodes with the same taints can be told by one number."""
+
     key: str
     value: str = ""
     effect: str = ""

@@ -59,11 +59,19 @@ class PersistentVolumeClaimVolumeSource(WireStruct):
     claim_name: str
 
 
+class OpaqueVolumeSource(WireStruct):
+    """A source of which only matters that it is there."""
+
+
 class Volume(WireStruct):
     name: str
     image: ImageVolumeSource | None = None
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
-    ephemeral: msgspec.Raw | None = None
+    ephemeral: OpaqueVolumeSource | None = None
+    gce_persistent_disk: OpaqueVolumeSource | None = None
+    aws_elastic_block_store: OpaqueVolumeSource | None = None
+    iscsi: OpaqueVolumeSource | None = None
+    rbd: OpaqueVolumeSource | None = None
 
 
 class PodOS(WireStruct):

@@ -54,6 +54,11 @@ def grown(column: NDArray[S], capacity: int) -> NDArray[S]:
     return wider
 
 
+def indexes(rows: Rows) -> RowIndexes:
+    """The rows as an index array."""
+    return np.arange(rows.start or 0, rows.stop, dtype=np.intp) if isinstance(rows, slice) else rows
+
+
 def count(rows: Rows) -> int:
     """How many rows are meant."""
     return rows.stop - (rows.start or 0) if isinstance(rows, slice) else len(rows)

@@ -13,21 +13,26 @@ import msgspec
 from scheduler.api.pod import Pod, PodSpec, Volume
 from scheduler.cluster.ports import host_ports
 from scheduler.cluster.requests import pod_requests, scoring_requests
-from scheduler.images.pod_images import ResolvedImage
+from scheduler.images.pod_images import ResolvedImage, required_os
 
 
 class PodClass:
     """What plugins see of a pod. Compared by identity: ``PodClasses`` sees to it that equal pods share one."""
 
-    __slots__ = ("__weakref__", "images", "ports", "requests", "scoring", "spec")
+    __slots__ = ("__weakref__", "amounts", "images", "ports", "requests", "required_os", "scoring", "spec")
 
     def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> None:
         self.spec: PodSpec = pod.spec
         """Of some pod of the class: read only what the fingerprint covers."""
         self.images = images
         """What is known of its images; None if nobody asked."""
+        self.required_os = required_os(pod)
+        """The operating system without which no kubelet takes it."""
         self.requests = pod_requests(pod)
+        self.amounts = dict(self.requests.amounts)
+        """What it asks for by resource name, without zeros."""
         self.scoring = scoring_requests(pod)
+        """What nodes are compared by: containers that ask for nothing count with a default."""
         self.ports = host_ports(pod.spec)
 
 
@@ -47,19 +52,20 @@ class PodClasses:
         can have their ids while the class is found here.
         """
         answers = None if images is None else tuple(id(image.answer) for image in images)
-        key = (fingerprint(pod.spec), answers)
+        key = (fingerprint(pod), answers)
         found = self._classes.get(key)
         if found is None:
             found = self._classes[key] = PodClass(pod, images)
         return found
 
 
-def fingerprint(spec: PodSpec) -> bytes:
+def fingerprint(pod: Pod) -> bytes:
     """Equal for pods that plugins cannot tell apart, whatever their names; a few microseconds."""
+    spec = pod.spec
     return msgspec.json.encode(
         (
+            required_os(pod),
             spec.node_name,
-            spec.os,
             spec.containers,
             spec.init_containers,
             spec.resources,
@@ -74,7 +80,10 @@ def fingerprint(spec: PodSpec) -> bytes:
     )
 
 
+_SOURCES = tuple(field for field in Volume.__struct_fields__ if field != "name")
+
+
 def _without_name(volume: Volume) -> tuple[object, ...] | None:
     """What plugins read of a volume; None for the kinds that they do not look at."""
-    source = (volume.image, volume.persistent_volume_claim, volume.ephemeral)
+    source = tuple(getattr(volume, field) for field in _SOURCES)
     return source if any(part is not None for part in source) else None

@@ -30,12 +30,12 @@ class Resize:
 def resize_of(pod: Pod) -> Resize:
     """What counts for this pod now."""
     status = pod.status
-    if not (status.container_statuses or status.init_container_statuses or status.resources):
-        return Resize((_spec,), pod_level=_pod_level(pod, infeasible=False))
     infeasible = any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in status.conditions)
     pod_level = _pod_level(pod, infeasible)
     spec = () if infeasible else (_spec,)
-    if pod_level and status.allocated_resources is not None and status.resources is not None:
+    if spec and not (status.container_statuses or status.init_container_statuses or status.resources):
+        return Resize(spec, pod_level=pod_level)
+    if status.allocated_resources is not None and status.resources is not None and status.resources.requests:
         return Resize(spec, (status.allocated_resources, status.resources.requests), pod_level)
     return Resize((*spec, *_kubelet_views(pod, infeasible)), pod_level=pod_level)
 

@@ -68,7 +68,8 @@ def make_plan(pod_class: PodClass, profile: Profile) -> Plan:
         answer = plugin.pre_filter(pod_class)
         if answer is SKIP:
             continue
-        filters.append(plugin)
+        if isinstance(plugin, FilterPlugin):
+            filters.append(plugin)
         if isinstance(answer, Rejection):
             rejection = answer
         elif isinstance(answer, OnlyNodes):

@@ -27,7 +27,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.cluster.columns import Ids, Mask, Rows
+from scheduler.cluster.columns import ID, Ids, Mask, Rows, count
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.status import Rejection
@@ -52,7 +52,7 @@ class OnlyNodes:
     names: frozenset[str]
 
 
-PreFilterAnswer = None | Skip | OnlyNodes | Rejection
+PreFilterAnswer = Skip | OnlyNodes | Rejection | None
 """None: go on and filter."""
 
 
@@ -66,13 +66,17 @@ class Plugin(Protocol):
     def hints(self) -> QueueingHints: ...
 
 
-@runtime_checkable
-class FilterPlugin(Plugin, Protocol):
-    """Says which nodes are possible."""
+class PreFilterPlugin(Plugin, Protocol):
+    """Says whether a pod can be placed at all. Every filter does."""
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
         """Whether to ask for nodes at all. Called once per class; must not look at nodes."""
         ...
+
+
+@runtime_checkable
+class FilterPlugin(PreFilterPlugin, Protocol):
+    """Says which nodes are possible."""
 
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         """bool[rows]: True where the pod may run. Rows that hold no node may get any answer."""
@@ -133,3 +137,8 @@ class CounterScore(ScorePlugin, Protocol):
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         """The same as ``score`` for one row."""
         ...
+
+
+def same_for_all(rows: Rows, rejection: Rejection) -> tuple[Ids, Sequence[Rejection]]:
+    """The answer to ``explain`` of a filter that has only one reason."""
+    return np.zeros(count(rows), dtype=ID), (rejection,)

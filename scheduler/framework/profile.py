@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler.framework.plugin import FilterPlugin, ScorePlugin
+from scheduler.framework.plugin import PreFilterPlugin, ScorePlugin
 from scheduler.queue.events import QueueingHints
 
 MAX_TOTAL = 2**24 - 1
@@ -21,7 +21,7 @@ class Profile:
     """``filters`` in the order in which they are asked; ``scores`` with their weights, at least 1."""
 
     scheduler_name: str
-    filters: tuple[FilterPlugin, ...]
+    filters: tuple[PreFilterPlugin, ...]
     scores: tuple[tuple[ScorePlugin, int], ...]
 
     def __post_init__(self) -> None:

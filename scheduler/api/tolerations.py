@@ -1,0 +1,35 @@
+"""Tolerations: does one tolerate a taint?
+
+Owns the operator's meaning (upstream: component-helpers ``scheduling/corev1``, ToleratesTaint). Which taints count when
+is for the plugins to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scheduler.api.node import Taint
+from scheduler.api.pod import Toleration
+
+
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
+    """An empty effect or key in the toleration stands for any.
+
+    The operators Lt and Gt are behind a feature gate that is off in Kubernetes 1.37; they tolerate nothing here either.
+    """
+    if toleration.effect and toleration.effect != taint.effect:
+        return False
+    if toleration.key and toleration.key != taint.key:
+        return False
+    match toleration.operator:
+        case "" | "Equal":
+            return toleration.value == taint.value
+        case "Exists":
+            return True
+        case _:
+            return False
+
+
+def any_tolerates(tolerations: Iterable[Toleration], taint: Taint) -> bool:
+    """Whether one of them is enough for the taint."""
+    return any(tolerates(toleration, taint) for toleration in tolerations)

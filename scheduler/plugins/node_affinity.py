@@ -1,0 +1,193 @@
+"""NodeAffinity: the pod's node selector, required and preferred node affinity, and what the administrator adds to it.
+
+Mirrors ``plugins/nodeaffinity``. What a requirement means is in ``api.selectors``; here each is evaluated once per
+distinct label value (``cluster.labels``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from scheduler.api.affinity import NodeAffinity as NodeAffinitySpec
+from scheduler.api.affinity import NodeSelector, PreferredSchedulingTerm
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod, PodSpec
+from scheduler.api.selectors import NAME_FIELD, InvalidSelector, Requirement, Term, is_empty, parse_term, parse_terms
+from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
+from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.pod_class import PodClass
+from scheduler.framework.plugin import SKIP, Normalization, OnlyNodes, PreFilterAnswer, Scores, Skip
+from scheduler.framework.status import AttemptError, Code, Rejection
+from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints
+
+REASON = "node(s) didn't match Pod's node affinity/selector"
+REASON_ADDED = "node(s) didn't match scheduler-enforced node affinity"
+REASON_CONFLICT = "pod affinity terms conflict"
+
+Preferences = tuple[tuple[Term, int], ...]
+"""(term, weight)"""
+
+
+class NodeAffinity:
+    """``added``: affinity that holds for every pod of the profile. Raises InvalidSelector if that is malformed."""
+
+    name: Final = "NodeAffinity"
+    normalization: Final = Normalization.SCALED
+
+    def __init__(self, added: NodeAffinitySpec | None = None) -> None:
+        self._added: tuple[Term, ...] | None = None
+        self._added_preferences: Preferences = ()
+        if added is not None:
+            if added.required is not None:
+                terms = added.required.node_selector_terms
+                self._added = tuple(parse_term(term) for term in terms if not is_empty(term))
+            self._added_preferences = _preferences(added.preferred)
+
+    @property
+    def hints(self) -> QueueingHints:
+        return {EventKind.NODE_ADD: self._became_a_match, EventKind.NODE_UPDATE_LABEL: self._became_a_match}
+
+    # Filter
+
+    def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
+        required = _required(pod_class.spec)
+        if required is None:
+            return SKIP if self._added is None and not pod_class.spec.node_selector else None
+        names = _only_names(required)
+        if names is None:
+            return None
+        if not names:
+            return Rejection(Code.UNRESOLVABLE, self.name, (REASON_CONFLICT,))
+        return OnlyNodes(names)
+
+    def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
+        matches = self._matches_added(nodes, rows)
+        for requirement in _selector(pod_class.spec):
+            matches &= nodes.labels.matching(requirement, rows)
+        required = _required(pod_class.spec)
+        if required is not None:
+            matches &= _any_term(parse_terms(required.node_selector_terms), nodes, rows)
+        return matches
+
+    def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
+        ids = self._matches_added(nodes, rows).astype(np.int32)
+        return ids, [Rejection(Code.UNRESOLVABLE, self.name, (reason,)) for reason in (REASON_ADDED, REASON)]
+
+    # Score
+
+    def pre_score(self, pod_class: PodClass) -> Skip | None:
+        if not (_preferred(pod_class.spec) or self._added_preferences):
+            return SKIP
+        try:
+            _preferences(_preferred(pod_class.spec))
+        except InvalidSelector as error:
+            raise AttemptError(str(error)) from error
+        return None
+
+    def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
+        """The sum of the weights of the preferences that the node meets."""
+        total = np.zeros(count(rows), dtype=np.int64)
+        for term, weight in (*self._added_preferences, *_preferences(_preferred(pod_class.spec))):
+            total += _term(term, nodes, rows) * weight
+        return total
+
+    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
+        return None
+
+    # Private
+
+    def _matches_added(self, nodes: NodeTable, rows: Rows) -> Mask:
+        if self._added is None:
+            return np.ones(count(rows), dtype=np.bool_)
+        return _any_term(self._added, nodes, rows)
+
+    def _became_a_match(self, pod: Pod, event: ClusterEvent) -> bool:
+        """The node meets all that is required and did not before, or is new."""
+        was = isinstance(event.old, Node) and self._is_match(pod.spec, event.old)
+        return isinstance(event.new, Node) and self._is_match(pod.spec, event.new) and not was
+
+    def _is_match(self, spec: PodSpec, node: Node) -> bool:
+        """The same as ``filter`` for a node that need not be in the table."""
+        labels = node.metadata.labels
+        required = _required(spec)
+        return (
+            (self._added is None or _any_term_of(self._added, node))
+            and all(requirement.matches(labels.get(requirement.key)) for requirement in _selector(spec))
+            and (required is None or _any_term_of(parse_terms(required.node_selector_terms), node))
+        )
+
+
+# What the pod says
+
+
+def _required(spec: PodSpec) -> NodeSelector | None:
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    return affinity.required if affinity else None
+
+
+def _preferred(spec: PodSpec) -> Sequence[PreferredSchedulingTerm]:
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    return affinity.preferred if affinity else ()
+
+
+def _selector(spec: PodSpec) -> Iterator[Requirement]:
+    for key, value in spec.node_selector.items():
+        yield Requirement(key, "In", frozenset({value}))
+
+
+def _preferences(preferred: Iterable[PreferredSchedulingTerm]) -> Preferences:
+    """Those that can count. Raises InvalidSelector, naming the position in the list."""
+    return tuple(
+        (parse_term(term.preference, f"[{i}]"), term.weight)
+        for i, term in enumerate(preferred)
+        if term.weight and not is_empty(term.preference)
+    )
+
+
+def _only_names(required: NodeSelector) -> frozenset[str] | None:
+    """The nodes that the terms name, if every term names some; None if one does not."""
+    names: frozenset[str] = frozenset()
+    for term in required.node_selector_terms:
+        lists = [frozenset(f.values) for f in term.match_fields if f.key == NAME_FIELD and f.operator == "In"]
+        if not lists:
+            return None
+        names |= frozenset.intersection(*lists)
+    return names if required.node_selector_terms else None
+
+
+# What nodes say to it
+
+
+def _any_term(terms: Iterable[Term], nodes: NodeTable, rows: Rows) -> Mask:
+    matches = np.zeros(count(rows), dtype=np.bool_)
+    for term in terms:
+        matches |= _term(term, nodes, rows)
+    return matches
+
+
+def _term(term: Term, nodes: NodeTable, rows: Rows) -> Mask:
+    matches = np.ones(count(rows), dtype=np.bool_)
+    for requirement in term.expressions:
+        matches &= nodes.labels.matching(requirement, rows)
+    for field in term.fields:
+        matches &= _field(field, nodes, rows)
+    return matches
+
+
+def _field(field: Requirement, nodes: NodeTable, rows: Rows) -> Mask:
+    if field.key != NAME_FIELD:
+        return np.full(count(rows), field.matches(""))
+    named = [row for row in map(nodes.row_of, field.values) if row is not None]
+    return np.isin(indexes(rows), named, invert=field.operator == "NotIn")
+
+
+def _any_term_of(terms: Iterable[Term], node: Node) -> bool:
+    labels = node.metadata.labels
+    return any(
+        all(requirement.matches(labels.get(requirement.key)) for requirement in term.expressions)
+        and all(field.matches(node.name if field.key == NAME_FIELD else "") for field in term.fields)
+        for term in terms
+    )

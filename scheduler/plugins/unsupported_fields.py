@@ -1,0 +1,64 @@
+"""UnsupportedFields: a pod that asks for what is not decided here yet is not placed as if it had not asked.
+
+Ours, and meant to go: kube-scheduler's plugins PodTopologySpread, InterPodAffinity, VolumeBinding and its relatives,
+and DynamicResources decide these fields; until they are here, such pods wait with a sentence that names the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from scheduler.api.affinity import PodAffinity
+from scheduler.api.pod import PodSpec, Volume
+from scheduler.cluster.pod_class import PodClass
+from scheduler.framework.plugin import SKIP, PreFilterAnswer
+from scheduler.framework.status import Code, Rejection
+from scheduler.queue.events import QueueingHints
+
+_VOLUMES = {
+    "persistent_volume_claim": "persistentVolumeClaim",
+    "ephemeral": "ephemeral",
+    "gce_persistent_disk": "gcePersistentDisk",
+    "aws_elastic_block_store": "awsElasticBlockStore",
+    "iscsi": "iscsi",
+    "rbd": "rbd",
+}
+"""Sources that bind a pod to certain nodes."""
+
+
+class UnsupportedFields:
+    """Rejects the whole pod in PreFilter. No event helps: only a changed pod does, which is tried anew anyway."""
+
+    name: Final = "UnsupportedFields"
+    hints: QueueingHints = {}
+
+    def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
+        fields = dict.fromkeys(_unsupported(pod_class.spec))
+        if not fields:
+            return SKIP
+        reason = f"the pod uses {', '.join(fields)}, which multiarch-scheduler cannot take into account yet"
+        return Rejection(Code.UNRESOLVABLE, self.name, (reason,))
+
+
+def _unsupported(spec: PodSpec) -> Iterator[str]:
+    if spec.topology_spread_constraints:
+        yield "spec.topologySpreadConstraints"
+    if spec.affinity is not None and _has_terms(spec.affinity.pod_affinity):
+        yield "spec.affinity.podAffinity"
+    if spec.affinity is not None and _has_terms(spec.affinity.pod_anti_affinity):
+        yield "spec.affinity.podAntiAffinity"
+    for volume in spec.volumes:
+        yield from _unsupported_sources(volume)
+    if spec.resource_claims:
+        yield "spec.resourceClaims"
+
+
+def _has_terms(affinity: PodAffinity | None) -> bool:
+    return affinity is not None and bool(affinity.required or affinity.preferred)
+
+
+def _unsupported_sources(volume: Volume) -> Iterator[str]:
+    for attribute, name in _VOLUMES.items():
+        if getattr(volume, attribute) is not None:
+            yield f"spec.volumes[].{name}"
