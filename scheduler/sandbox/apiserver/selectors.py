@@ -137,8 +137,5 @@ def _field_requirement(term: str, text: str, resource: Resource) -> FieldRequire
     field, operator, value = parts.groups()
     path = resource.selectable.get(field)
     if path is None:
-        raise bad_request(
-            f'Unable to find "{resource.api_version}, Resource={resource.plural}" that match '
-            f'field selector "{text}": field label not supported: {field}'
-        )
+        raise bad_request(f"field label not supported: {field}")
     return FieldRequirement(path, operator != "!=", re.sub(r"\\(.)", r"\1", value))
