@@ -199,6 +199,8 @@ def explain(error: ApiError, server: str) -> str:
                 f"the API server {server} does not allow it: {error.message}; "
                 "grant it in the ClusterRole that is bound to this user or ServiceAccount"
             )
+        case MalformedAnswer():
+            return f"the API server {server} gave an answer that makes no sense: {error.message}"
         case _:
             number = f" ({error.status} {error.reason})" if error.status else ""
             return f"the API server {server} refused{number}: {error.message}"

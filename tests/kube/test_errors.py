@@ -10,6 +10,7 @@ from scheduler.kube.errors import (
     Forbidden,
     Gone,
     Invalid,
+    MalformedAnswer,
     NotFound,
     ServerError,
     TooManyRequests,
@@ -82,6 +83,7 @@ def test_an_empty_refusal_still_says_something() -> None:
         (Unreachable("Connection refused", sent=False), f"cannot reach the API server {SERVER}: Connection refused"),
         (Unauthorized("who are you?", status=401), "check the token or client certificate"),
         (Forbidden('nodes is forbidden: User "x" cannot list', status=403), "grant it in the ClusterRole"),
+        (MalformedAnswer("a list cannot be read"), "gave an answer that makes no sense"),
         (ServerError("etcd is away", status=500, reason="InternalError"), "refused (500 InternalError): etcd is away"),
     ],
 )
