@@ -19,17 +19,15 @@ import msgspec
 
 from scheduler.images.node_platform import NodePlatform
 from scheduler.images.platform import Platform, normalize
-from scheduler.images.runtime import LibraryRules, library_rules
+from scheduler.images.runtime import LibraryRules, Runtime, library_rules
 from scheduler.images.windows_build import runs_on_host
 
 Machine = tuple[str, str]
 """(architecture, variant) in normal form"""
 
 _NUMBERED = re.compile(r"v?([0-9]{1,3})", re.ASCII)
-_NEWEST_MINOR = {
-    8: 9,
-    9: 7,
-}  # arm64 v8.0 to v8.9 and v9.0 to v9.7 are listed; any other level is strange to the library
+# The library lists arm64 v8.0 to v8.9 and v9.0 to v9.7. Any other level is strange to it.
+_NEWEST_MINOR = {8: 9, 9: 7}
 _ARM64_LEVEL = re.compile(r"v([89])(?:\.([0-9]))?", re.ASCII)
 _OLDEST_ARM = 5
 
@@ -79,16 +77,6 @@ class ExactAcceptance(msgspec.Struct, frozen=True, gc=False):
         return self.variants.index(image.variant)
 
 
-class BothAcceptances(msgspec.Struct, frozen=True, gc=False):
-    """What containerd and CRI-O agree on, in containerd's order."""
-
-    library: LibraryAcceptance
-    exact: ExactAcceptance
-
-    def position(self, image: Platform) -> int | None:
-        return None if self.exact.position(image) is None else self.library.position(image)
-
-
 def with_fallback(node: NodePlatform) -> LibraryAcceptance:
     """The platform of the node, and what the library counts as able to run on it (``Only``)."""
     rules = library_rules(node.runtime)
@@ -103,9 +91,15 @@ def strict(node: NodePlatform) -> LibraryAcceptance:
     return LibraryAcceptance(node.os, node.os_version, (_machine_of(node, rules),), rules)
 
 
-def cautious(node: NodePlatform) -> BothAcceptances:
-    """What every runtime accepts, for a node whose runtime is unknown."""
-    return BothAcceptances(strict(node), exact(node))
+def executable(node: NodePlatform) -> LibraryAcceptance:
+    """What the machine can execute, whoever pulled it: a matter of the CPU, so names are normalised for every runtime.
+
+    os.version and os.features play no part here; 32-bit arm counts, though not every arm64 CPU has it.
+    """
+    rules = library_rules(Runtime.CONTAINERD)
+    own = _machine_of(node, rules)
+    able = () if node.os == "windows" else _able(own, rules)
+    return LibraryAcceptance(node.os, "", (own, *able), msgspec.structs.replace(rules, os_features=False))
 
 
 def exact(node: NodePlatform) -> ExactAcceptance:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from scheduler.images.acceptance import strict, with_fallback
+from scheduler.images.acceptance import executable, strict, with_fallback
 from scheduler.images.content import (
     ContentKind,
     FailureCause,
@@ -95,11 +95,21 @@ def match(
         return MATCH if volume else no_match(Cause.NOT_AN_IMAGE)
     if not node.is_known:
         return unknown(Cause.NODE_UNKNOWN)
+    if node.runtime is Runtime.UNKNOWN:
+        return max((match(answer, each, rules, volume=volume) for each in _candidates(node)), key=_severity)
     if answer.kind is ContentKind.INDEX:
         return _match_index(answer, node, rules)
     if answer.kind is ContentKind.SCHEMA1 and node.runtime is not Runtime.CRI_O:
         return no_match(Cause.SCHEMA1)
     return _match_pulled(answer.platform, node, rules)
+
+
+def _candidates(node: NodePlatform) -> tuple[NodePlatform, ...]:
+    """A runtime that does not say what it is gets the worse verdict of the two schools."""
+    return (
+        msgspec.structs.replace(node, runtime=Runtime.CONTAINERD_2_3),
+        msgspec.structs.replace(node, runtime=Runtime.CRI_O),
+    )
 
 
 def _match_index(index: ImageContent, node: NodePlatform, rules: MatchRules) -> Verdict:
@@ -131,10 +141,9 @@ def _match_pulled(config: Platform | None, node: NodePlatform, rules: MatchRules
     if config is None or not config.architecture:
         return unknown(Cause.NO_PLATFORM_DATA)
     platform = normalize(config, "linux")
-    bare = msgspec.structs.replace(platform, os_version="", os_features=())
-    if with_fallback(node).position(bare) is None and strict(node).position(bare) is None:
-        return no_match(Cause.CPU_LEVEL if _differs_in_level(bare, node) else Cause.CONFIG_PLATFORM)
-    if _lacks_arm32(bare, node, rules):
+    if executable(node).position(platform) is None:
+        return no_match(Cause.CPU_LEVEL if _is_same_machine(platform, node) else Cause.CONFIG_PLATFORM)
+    if _lacks_arm32(platform, node, rules):
         return no_match(Cause.FALLBACK_ONLY)
     if node.os != "windows" or not platform.os_version:
         return MATCH
@@ -154,21 +163,15 @@ def _why_nothing_fits(index: ImageContent, node: NodePlatform) -> Cause:
         return Cause.SPELLING
     if node.os == "windows" and any(platform.os_version for platform in near):
         return Cause.OS_VERSION
-    if any(_differs_in_level(platform, node) for platform in near):
+    if any(executable(node).position(platform) is None for platform in near):
         return Cause.CPU_LEVEL
     return Cause.NO_PLATFORM
 
 
 def _is_same_machine(platform: Platform, node: NodePlatform) -> bool:
+    """Equal but for variant, version and features."""
     normal = normalize(platform, node.os)
     return (normal.os, normal.architecture) == (node.os, node.architecture)
-
-
-def _differs_in_level(platform: Platform, node: NodePlatform) -> bool:
-    return (
-        _is_same_machine(platform, node)
-        and strict(node).position(msgspec.structs.replace(platform, variant=node.variant)) is not None
-    )
 
 
 def _takes_fallback(node: NodePlatform, rules: MatchRules) -> bool:

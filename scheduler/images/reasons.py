@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from scheduler.images import media_types
-from scheduler.images.content import FailureCause, ImageContent, offered_platforms
+from scheduler.images.content import ContentKind, FailureCause, ImageContent, offered_platforms
 from scheduler.images.pod_images import ResolvedImage
 from scheduler.images.reference import InvalidReference, parse_reference
 from scheduler.images.verdict import Cause, Outcome, Verdict
@@ -19,6 +19,7 @@ from scheduler.images.windows_build import build_prefix
 
 _MOST_PLATFORMS = 6
 _LONGEST_TEXT = 200  # of what others wrote: an event note holds 1024 bytes in all
+_LONGEST_ITEM = 60
 _DIGEST_TAIL = re.compile(r"(@[a-z0-9]+:[0-9a-f]{12})[0-9a-f]+$", re.ASCII)
 
 
@@ -35,7 +36,7 @@ def reason_for_image(resolved: ResolvedImage, verdict: Verdict) -> str:
         return f"don't tell their Windows build, on which image {name} depends"
     verb = "mount" if resolved.image.volume else "run"
     if verdict.outcome is Outcome.UNKNOWN:
-        return f"may not {verb} image {name} ({_detail(resolved, verdict)})"
+        return f"might not {verb} image {name} ({_detail(resolved, verdict)})"
     return f"can't {verb} image {name} ({_detail(resolved, verdict)})"
 
 
@@ -79,6 +80,8 @@ def _builds(content: ImageContent) -> str:
 
 
 def _artifact(content: ImageContent) -> str:
+    if content.kind is ContentKind.INDEX:
+        return "its index leads to something that is not a container image"
     if content.artifact_type == media_types.HELM_CONFIG:
         return "it is a Helm chart, not a container image"
     kind = f" of type {_cut(content.artifact_type, _LONGEST_TEXT)}" if content.artifact_type else ""
@@ -105,10 +108,12 @@ _DETAILS: dict[str, Callable[[ImageContent], str]] = {
 
 
 def _listed(items: Iterable[str]) -> str:
-    texts = list(items)
+    texts = [_cut(item, _LONGEST_ITEM) for item in items]
     hidden = len(texts) - _MOST_PLATFORMS
     return ", ".join(texts[:_MOST_PLATFORMS]) + (f", +{hidden} more" if hidden > 0 else "")
 
 
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 3] + "..."
+    """Fit for one line of a message: what strangers wrote may be endless, or hold control characters."""
+    shown = text if len(text) <= length else text[: length - 3] + "..."
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)

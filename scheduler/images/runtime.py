@@ -84,7 +84,7 @@ _LIBRARIES = {
     Runtime.CONTAINERD_2_3: _V1_RC4,  # 2.3.0 to 2.3.4
     Runtime.CONTAINERD: _V1_RC5,  # 2.3.5 and later
     Runtime.DOCKER: _V1_RC5,
-    # The strictest of all, for a runtime that does not say what it is.
+    # The strictest of all, for a runtime that does not say what it is (``matching`` asks CRI-O's rules as well).
     Runtime.UNKNOWN: _V1_RC4,
     # CRI-O chooses without it; whether a chosen image then runs on the CPU is asked of the present release.
     Runtime.CRI_O: _V1_RC5,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import msgspec
 
 from scheduler.images import media_types
-from scheduler.images.acceptance import Acceptance, cautious, exact, strict, with_fallback
+from scheduler.images.acceptance import Acceptance, exact, strict, with_fallback
 from scheduler.images.content import ContentKind, FailureCause, ImageContent, ImageFailure, IndexEntry
 from scheduler.images.node_platform import NodePlatform
 from scheduler.images.runtime import Runtime, library_rules
@@ -36,8 +36,6 @@ def select(index: ImageContent, node: NodePlatform, *, fallback: bool) -> Select
     """Choose as the node's runtime does. ``fallback``: containerd pulls there without the transfer service."""
     if node.runtime is Runtime.CRI_O:
         return _select_by_crio(index, exact(node))
-    if node.runtime is Runtime.UNKNOWN:
-        return _Library(cautious(node), None, newest_first=False).select(index)
     newest_first = node.os == "windows" and library_rules(node.runtime).windows_newest_first
     return _Library(with_fallback(node), None if fallback else strict(node), newest_first).select(index)
 
