@@ -10,7 +10,7 @@ import msgspec
 from scheduler.sandbox.apiserver.documents import Document, decode
 from scheduler.sandbox.apiserver.resources import Resource
 from scheduler.sandbox.apiserver.rules.events import to_core
-from scheduler.sandbox.apiserver.schema.decoding import conform
+from scheduler.sandbox.apiserver.schema.decoding import conform, parse_body
 from scheduler.sandbox.apiserver.schema.fields import definition_of
 from scheduler.sandbox.apiserver.statuses import bad_request
 
@@ -42,11 +42,11 @@ def parse_write_options(query: Mapping[str, str]) -> WriteOptions:
     return WriteOptions(dry_run=dry_run == "All", field_validation=validation)
 
 
-def parse_delete_options(query: Mapping[str, str], body: bytes) -> DeleteOptions:
-    """The body's options, and where it has none, the query's. Raises StatusError (400)."""
+def parse_delete_options(query: Mapping[str, str], body: bytes, content_type: str) -> DeleteOptions:
+    """The body's options, and where it has none, the query's. Raises StatusError (400, 415)."""
     try:
         if body:
-            return msgspec.json.decode(body, type=DeleteOptions)
+            return msgspec.convert(parse_body(body, content_type), DeleteOptions)
         grace = query.get("gracePeriodSeconds")
         return DeleteOptions(
             grace_period_seconds=None if grace is None else int(grace),

@@ -112,7 +112,7 @@ class Routes:
         stored, warnings = self._writer.create(
             target.resource,
             target.namespace,
-            parse_body(body, request.content_type),
+            parse_body(body, _content_type(request)),
             parse_write_options(request.query),
         )
         return _json(representation.one(stored), 201, warnings)
@@ -124,7 +124,7 @@ class Routes:
             target.namespace,
             target.name,
             target.subresource,
-            parse_body(body, request.content_type),
+            parse_body(body, _content_type(request)),
             parse_write_options(request.query),
         )
         return _json(representation.one(stored), 200, warnings)
@@ -137,7 +137,7 @@ class Routes:
             target.name,
             target.subresource,
             body,
-            request.headers.get("Content-Type", ""),
+            _content_type(request),
             parse_write_options(request.query),
         )
         return _json(representation.one(stored), 201 if created else 200, warnings)
@@ -147,13 +147,13 @@ class Routes:
             self._writer,
             target.namespace,
             target.name,
-            parse_body(body, request.content_type),
+            parse_body(body, _content_type(request)),
             parse_write_options(request.query),
         )
         return _json(encode(success() | {"code": 201}), 201)
 
     def _delete(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
-        options = parse_delete_options(request.query, body)
+        options = parse_delete_options(request.query, body, _content_type(request))
         stored, gone = self._writer.delete(target.resource, target.namespace, target.name, options)
         if gone and target.resource.kind != "Pod":
             group = {"group": target.resource.group} if target.resource.group else {}
@@ -165,7 +165,7 @@ class Routes:
         representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
         options = parse_list_options(request.query, target.resource, namespace=target.namespace, name="", watch=False)
         page = list_page(self._store, target.resource, options)
-        delete_options = parse_delete_options(request.query, body)
+        delete_options = parse_delete_options(request.query, body, _content_type(request))
         for stored in page.found:
             metadata = stored.document["metadata"]
             self._writer.delete(target.resource, metadata.get("namespace", ""), metadata["name"], delete_options)
@@ -194,7 +194,7 @@ class Routes:
             case "GET", ["openapi", "v3", *path]:
                 return _json(openapi.document("/".join(path)))
             case "POST", ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
-                return _json(encode(_allowed(parse_body(body, request.content_type))), 201)
+                return _json(encode(_allowed(parse_body(body, _content_type(request)))), 201)
             case _:
                 raise no_such_path()
 
@@ -219,6 +219,10 @@ def is_watch(request: web.BaseRequest) -> bool:
     """``?watch``, ``?watch=1`` and ``?watch=true`` all ask for one."""
     value = request.query.get("watch")
     return value is not None and (value == "" or is_true(value))
+
+
+def _content_type(request: web.BaseRequest) -> str:
+    return request.headers.get("Content-Type", "")
 
 
 def _target(path: str) -> Target | None:

@@ -34,7 +34,7 @@ def _merged(old: Any, new: Any, kind: FieldType) -> Any:
 
 def _merged_items(old: list[Document], new: list[Document], kind: FieldType) -> list[Document]:
     def identity(item: Document) -> tuple[Any, ...]:
-        return tuple(item.get(key) for key in kind.apply_keys)
+        return tuple(item.get(key, kind.key_defaults.get(key)) for key in kind.apply_keys)
 
     merged = {identity(item): item for item in old}
     for item in new:

@@ -1,4 +1,4 @@
-"""A request's body becomes a document: JSON or YAML, its types checked, unknown fields found, quantities canonical.
+"""A request's body (JSON, YAML, protobuf) becomes a document: types checked, fields known, quantities canonical.
 
 The real server gets this from decoding into Go structs. Here it is a walk along ``schema``: what a Go field could not
 hold is 400, and what no Go field takes is dropped with a warning, or 400 as well when the client asked for
@@ -19,9 +19,10 @@ from scheduler.api.quantity import InvalidQuantity
 from scheduler.sandbox.apiserver.documents import Document, decode
 from scheduler.sandbox.apiserver.schema.canonical_quantity import canonical
 from scheduler.sandbox.apiserver.schema.fields import FieldType, describe, fields_of, is_definition, read_type
+from scheduler.sandbox.apiserver.schema.protobuf import MEDIA_TYPE, parse_protobuf
 from scheduler.sandbox.apiserver.statuses import StatusError, bad_request, unsupported_media_type
 
-_JSON_TYPES = ("application/json", "application/yaml")
+_MEDIA_TYPES = ("application/json", "application/yaml", MEDIA_TYPE)
 _GO_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -33,6 +34,8 @@ _GO_TYPES: dict[str, tuple[type, ...]] = {
 def parse_body(body: bytes, content_type: str) -> Any:
     """The JSON value of a body. Raises StatusError (400, 415)."""
     media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == MEDIA_TYPE:
+        return parse_protobuf(body)
     if media_type.endswith("yaml"):
         return parse_yaml(body)
     if media_type in {"", "application/json"} or media_type.endswith("+json"):
@@ -40,7 +43,7 @@ def parse_body(body: bytes, content_type: str) -> Any:
             return decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise bad_request(f"the object provided is unrecognized (must be of type JSON): {error}") from error
-    raise unsupported_media_type(media_type, ", ".join(_JSON_TYPES))
+    raise unsupported_media_type(media_type, ", ".join(_MEDIA_TYPES))
 
 
 def parse_yaml(body: bytes) -> Any:

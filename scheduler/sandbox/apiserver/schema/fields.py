@@ -1,6 +1,6 @@
 """The fields and types of the kinds that are served, and what follows from them: decoding as strict as the real one's.
 
-``schemas.json`` is derived from the published OpenAPI documents by ``derive``. A definition is a dictionary
+``schemas.json`` is derived from what Kubernetes publishes by ``derive``. A definition is a dictionary
 from field to type, and a type is a word and what merging needs to know:
 
     string integer number boolean any       as in JSON
@@ -8,8 +8,10 @@ from field to type, and a type is a word and what merging needs to know:
     Container                               another definition
     []Container  {}string                   a list, or a map from strings
     strategy=merge,retainKeys merge=name    how a strategic merge patch treats the field, and a list item's key in it
-    keys=containerPort,protocol  set        the key of a list item for server-side apply; a list of distinct values
+    keys=containerPort,protocol:TCP  set    the key of a list item for server-side apply, with what is assumed where a
+                                            part of it is absent; a list of distinct values
     atomic                                  a map that server-side apply replaces as a whole
+    #3  #2.1                                the field's number in protobuf; the second is one inside an embedded message
 """
 
 from __future__ import annotations
@@ -21,20 +23,20 @@ from typing import Any
 
 import msgspec
 
-from scheduler.sandbox.apiserver.documents import Document
-
 
 class FieldType(msgspec.Struct, frozen=True):
     """A type, read. ``word`` is the scalar's or definition's name; for a list or a map it is that of the item."""
 
     word: str
     container: str = ""
-    """``[]``, ``{}``, or nothing. (No field of the kinds served here nests deeper, save maps of string lists.)"""
+    """``[]``, ``{}``, or nothing."""
     strategies: tuple[str, ...] = ()
     merge_key: str = ""
     apply_keys: tuple[str, ...] = ()
+    key_defaults: Mapping[str, str] = {}
     is_set: bool = False
     atomic: bool = False
+    numbers: tuple[int, ...] = ()
 
     @property
     def item(self) -> FieldType:
@@ -57,15 +59,19 @@ def _schemas() -> _Schemas:
 def read_type(text: str) -> FieldType:
     shape, *notes = text.split(" ")
     values = dict(note.partition("=")[::2] for note in notes)
+    keys = [key.partition(":")[::2] for key in values.get("keys", "").split(",") if key]
+    path = next((note[1:] for note in notes if note.startswith("#")), "")
     container = shape[:2] if shape[:2] in {"[]", "{}"} else ""
     return FieldType(
         word=shape.removeprefix(container),
         container=container,
         strategies=tuple(filter(None, values.get("strategy", "").split(","))),
         merge_key=values.get("merge", ""),
-        apply_keys=tuple(filter(None, values.get("keys", "").split(","))),
+        apply_keys=tuple(key for key, _ in keys),
+        key_defaults={key: default for key, default in keys if default},
         is_set="set" in values,
         atomic="atomic" in values,
+        numbers=tuple(map(int, path.split("."))) if path else (),
     )
 
 
@@ -90,10 +96,6 @@ def definitions() -> Mapping[str, Mapping[str, str]]:
 def field_type(definition: str, field: str) -> FieldType:
     """The type of a field; ``any`` where the definition does not know it."""
     return read_type(fields_of(definition).get(field, "any"))
-
-
-def without_type(document: Document) -> Document:
-    return {field: value for field, value in document.items() if field not in {"kind", "apiVersion"}}
 
 
 def describe(value: Any) -> str:
