@@ -142,7 +142,8 @@ class EventRecorder:
         self._queue: asyncio.Queue[EventWrite] = asyncio.Queue(self._settings.queue)
         self._pace = RateLimit(self._settings.rate, self._settings.burst)
         self._reported_at = float("-inf")
-        self._unfinished = 0
+        self.unfinished = 0
+        """Events that are queued or being written."""
         self._running = False
         self._closing = False
         self._closed = asyncio.Event()
@@ -179,8 +180,8 @@ class EventRecorder:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._queue.join()
-        self.stats.dropped += self._unfinished
-        self._unfinished = 0
+        self.stats.dropped += self.unfinished
+        self.unfinished = 0
         self._closed.set()
 
     def _enqueue(self, writes: list[EventWrite]) -> None:
@@ -189,7 +190,7 @@ class EventRecorder:
                 self.stats.dropped += 1
             else:
                 self._queue.put_nowait(write)
-                self._unfinished += 1
+                self.unfinished += 1
 
     async def _sweep(self) -> None:
         while True:
@@ -203,7 +204,7 @@ class EventRecorder:
             if delay > 0.0:
                 await asyncio.sleep(delay)
             await self._write(write)
-            self._unfinished -= 1
+            self.unfinished -= 1
             self._queue.task_done()
 
     async def _write(self, write: EventWrite) -> None:

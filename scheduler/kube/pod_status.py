@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduler.kube.errors import Conflict, NotFound
+from scheduler.kube.errors import Invalid, NotFound
 from scheduler.kube.retrying import retrying
 from scheduler.kube.timestamps import rfc3339
 
@@ -60,8 +60,13 @@ async def patch_unschedulable(client: ApiClient, pod: Pod, reason: str, message:
     path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}/status"
     try:
         await retrying(lambda: client.patch(path, body))
-    except (NotFound, Conflict):
-        return False  # the UID in the patch is a precondition: a new pod of the same name is not ours to judge
+    except NotFound:
+        return False
+    except Invalid as error:
+        # How the API server words it that a new pod has taken the name. That one is not ours to judge.
+        if "metadata.uid" in error.message:
+            return False
+        raise
     return True
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.api.meta import ObjectMeta
 from scheduler.api.pod import Pod, PodCondition, PodStatus
-from scheduler.kube.errors import Forbidden
+from scheduler.kube.errors import Forbidden, Invalid
 from scheduler.kube.pod_status import patch_unschedulable
 from tests.kube.scripted_server import ok, refused
 
@@ -86,7 +86,10 @@ async def test_only_a_change_is_sent(
     assert len(server.received) == sent
 
 
-@pytest.mark.parametrize("answer", [refused(404, "NotFound"), refused(409, "Conflict", "Precondition failed: UID")])
+@pytest.mark.parametrize(
+    "answer",
+    [refused(404, "NotFound"), refused(422, "Invalid", 'metadata.uid: Invalid value: "u1": field is immutable')],
+)
 async def test_a_pod_that_is_gone_or_replaced_is_left_alone(
     server: ScriptedServer, client: ApiClient, answer: Answer
 ) -> None:
@@ -95,7 +98,8 @@ async def test_a_pod_that_is_gone_or_replaced_is_left_alone(
 
 
 async def test_a_fault_that_passes_is_waited_out_and_another_raised(server: ScriptedServer, client: ApiClient) -> None:
-    server.script(PATCH, refused(503), ok({}), refused(403))
+    server.script(PATCH, refused(503), ok({}), refused(403), refused(422, "Invalid", "status.conditions: no"))
     assert await patch_unschedulable(client, a_pod(), "Unschedulable", MESSAGE, NOW)
-    with pytest.raises(Forbidden):
-        await patch_unschedulable(client, a_pod(), "Unschedulable", MESSAGE, NOW)
+    for expected in (Forbidden, Invalid):
+        with pytest.raises(expected):
+            await patch_unschedulable(client, a_pod(), "Unschedulable", MESSAGE, NOW)
