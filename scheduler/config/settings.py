@@ -14,9 +14,6 @@ import yaml
 
 from scheduler.images.platform import InvalidPlatform, parse_platform
 
-API_VERSION = "multiarch-scheduler.io/v1alpha1"
-KIND = "SchedulerSettings"
-
 
 class InvalidSettings(ValueError):
     """The settings cannot be used. The text names the file and the field."""
@@ -34,7 +31,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
 
-class KubeSettings(Strict):
+class KubeSettings(Strict, frozen=True):
     """How the API server is reached."""
 
     kubeconfig: str | None = None
@@ -43,7 +40,7 @@ class KubeSettings(Strict):
     """Context of the kubeconfig. Default: its current context."""
 
 
-class ServingSettings(Strict):
+class ServingSettings(Strict, frozen=True):
     """Where /healthz, /livez, /readyz and /metrics are served."""
 
     host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other machines
@@ -52,7 +49,7 @@ class ServingSettings(Strict):
     """Port to listen on; 0 takes a free one. Default: 10261."""
 
 
-class LoggingSettings(Strict):
+class LoggingSettings(Strict, frozen=True):
     """What is written to standard error."""
 
     level: LogLevel = "info"
@@ -61,7 +58,7 @@ class LoggingSettings(Strict):
     """text for people, json (one object a line) for collectors. Default: text."""
 
 
-class BackoffSettings(Strict):
+class BackoffSettings(Strict, frozen=True):
     """How long a pod waits after a failed attempt: kube-scheduler's podInitialBackoffSeconds, podMaxBackoffSeconds."""
 
     initial_seconds: Seconds = 1.0
@@ -70,14 +67,14 @@ class BackoffSettings(Strict):
     """The longest wait. Default: 10."""
 
 
-class BindingSettings(Strict):
+class BindingSettings(Strict, frozen=True):
     """How decisions are written to the API server."""
 
     max_in_flight: Count = 64
     """Bindings under way at once; further decisions wait. Default: 64."""
 
 
-class ImageSettings(Strict):
+class ImageSettings(Strict, frozen=True):
     """Which platforms are preferred, and how registries are asked."""
 
     platform_weights: dict[str, Weight] = {}
@@ -96,11 +93,11 @@ class ImageSettings(Strict):
     """Bound of the cache of what images are built for. Default: 64."""
 
 
-class Settings(Strict):
+class Settings(Strict, frozen=True):
     """The whole file. Everything has a default, so an empty file is a valid one."""
 
-    api_version: Literal["multiarch-scheduler.io/v1alpha1"] = API_VERSION
-    kind: Literal["SchedulerSettings"] = KIND
+    api_version: Literal["multiarch-scheduler.io/v1alpha1"] = "multiarch-scheduler.io/v1alpha1"
+    kind: Literal["SchedulerSettings"] = "SchedulerSettings"
     scheduler_name: str = "multiarch-scheduler"
     """Pods that name it in spec.schedulerName are ours. Default: multiarch-scheduler."""
     kube: KubeSettings = KubeSettings()
@@ -174,7 +171,8 @@ def _in_words(error: msgspec.ValidationError, document: object) -> str:
         return f"{path + '.' if path else ''}{field}: unknown field"
     if not path:
         return what.replace("`", "")
-    return f"{path}: {what.replace('`', '')} (value: {_value_at(document, path)!r})"
+    value = "" if "[" in path else f" (value: {_value_at(document, path)!r})"
+    return f"{path}: {what.replace('`', '')}{value}"
 
 
 def _value_at(document: object, path: str) -> object:

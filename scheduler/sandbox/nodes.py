@@ -40,8 +40,8 @@ WINDOWS_2022 = Machine(
 )
 
 
-def scenario_nodes() -> Iterator[Manifest]:
-    """The nodes of the demo's scenario."""
+def scenario_nodes(*, pods: int = 110) -> Iterator[Manifest]:
+    """The nodes of the demo's scenario, each with room for so many pods."""
     kinds = (
         (ARM_NODES, ARM64_LINUX),
         (X86_NODES, AMD64_LINUX),
@@ -52,7 +52,7 @@ def scenario_nodes() -> Iterator[Manifest]:
     for names, machine in kinds:
         for name in names:
             address += 1
-            yield node(name, machine, address=f"10.0.0.{address}")
+            yield node(name, machine, pods=pods, address=f"10.0.0.{address}")
 
 
 def node(

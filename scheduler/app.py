@@ -1,0 +1,212 @@
+"""The composition root: settings -> adapters -> state -> loops, and the order in which they start and stop.
+
+Owns nothing else. Start: the health endpoints first (live, not ready), then the API server is waited for, then the
+watches; decisions begin when both watches have delivered their first list. Stop, on SIGTERM or Ctrl-C: no new
+decisions, the bindings under way finish, queued events are written, connections are closed. A loop that fails is a
+fault that ends the process, since half a scheduler looks alive and is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+if sys.platform != "win32":
+    import uvloop
+
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+from scheduler.cluster.cache import Cache
+from scheduler.config.settings import ImageSettings, Settings
+from scheduler.framework.cycle import SchedulingCycle
+from scheduler.kube.connection import connect, wait_until_reachable
+from scheduler.kube.errors import InvalidConnection
+from scheduler.kube.event_recorder import EventRecorder
+from scheduler.kube.reflector import Reflector
+from scheduler.kube.requests import ApiClient, RequestSettings
+from scheduler.kube.secrets import PullSecrets
+from scheduler.loops.binding import Binding
+from scheduler.loops.clock import WakeUp
+from scheduler.loops.reporting import Reporting
+from scheduler.loops.resolving import Resolving
+from scheduler.loops.scheduling import Scheduling
+from scheduler.loops.watching import UNFINISHED, EventSink, NodeWatch, PodWatch
+from scheduler.oci.resolver import Resolver
+from scheduler.oci.settings import RegistrySettings
+from scheduler.plugins.catalogue import default_profile
+from scheduler.plugins.image_platform import ImagePlatform
+from scheduler.queue.backoff import Backoff
+from scheduler.queue.queued_pod import Stage
+from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.telemetry import logs
+from scheduler.telemetry.health import HealthServer
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 5.0
+"""For the bindings under way, and again for the events, when stopping. Kubernetes kills after 30 in all."""
+
+
+def run_scheduler(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT; returns the exit code."""
+    logs.configure(settings.logging)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_run(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    return None if sys.platform == "win32" else uvloop.new_event_loop
+
+
+async def _run(settings: Settings) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        client = await connect(
+            settings.kube.kubeconfig,
+            settings.kube.context,
+            settings=RequestSettings(connections=settings.binding.max_in_flight + 16),
+        )
+    except InvalidConnection as error:
+        log.error("cannot connect", why=str(error))
+        return 1
+    scheduler = Scheduler(settings, client)
+    try:
+        await scheduler.run(stop)
+    except OSError as error:
+        log.error("cannot serve", address=f"{settings.serving.host}:{settings.serving.port}", why=str(error))
+        return 1
+    except ExceptionGroup as fault:
+        log.error("a loop failed", exc_info=fault)
+        return 1
+    return 0
+
+
+class Scheduler:
+    """One scheduler, wired up for one API server."""
+
+    def __init__(self, settings: Settings, client: ApiClient) -> None:
+        name = settings.scheduler_name
+        profile = default_profile(name, platform_weights=settings.images.platform_weights)
+        self.client = client
+        self.metrics = Metrics(name)
+        self.cache = Cache()
+        self.queue = SchedulingQueue(
+            profile.hints,
+            Backoff(settings.backoff.initial_seconds, settings.backoff.max_seconds),
+            image_plugin=ImagePlatform.name,
+        )
+        work = WakeUp()
+        problem = self._problem
+        self.recorder = EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
+        self.reporting = Reporting(client, self.recorder, self.metrics)
+        events = EventSink(self.queue, work, self.metrics)
+        self.resolver = Resolver(registry_settings(settings.images))
+        secrets = PullSecrets(client, on_problem=problem("secret")) if settings.images.read_pull_secrets else None
+        self.resolving = Resolving(self.resolver, secrets, self.queue, work, self.reporting, self.metrics)
+        resolve = self.resolving.request
+        self.binding = Binding(
+            client,
+            self.cache,
+            self.queue,
+            events,
+            self.reporting,
+            resolve,
+            work,
+            self.metrics,
+            settings.binding.max_in_flight,
+        )
+        cycle = SchedulingCycle(self.cache, profile)
+        self.scheduling = Scheduling(
+            self.cache, self.queue, cycle, self.binding, self.reporting, resolve, work, self.metrics
+        )
+        self.nodes = Reflector(
+            client, "/api/v1/nodes", Node, NodeWatch(self.cache, events), on_problem=problem("watch")
+        )
+        self.pods = Reflector(
+            client,
+            "/api/v1/pods",
+            Pod,
+            PodWatch(name, self.cache, self.queue, events, work, resolve, self.metrics),
+            field_selector=UNFINISHED,
+            on_problem=problem("watch"),
+        )
+        self.health = HealthServer(
+            settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` is set. Raises OSError when the health endpoints cannot be served."""
+        try:
+            port = await self.health.start()
+            log.info("starting", server=self.client.server, health_port=port)
+            async with asyncio.TaskGroup() as group:
+                main = group.create_task(self._run_loops())
+                await stop.wait()
+                log.info("stopping")
+                main.cancel()
+        finally:
+            await self.recorder.stop(STOP_SECONDS)
+            await self.resolver.close()
+            await self.client.close()
+            await self.health.stop()
+            log.info("stopped")
+
+    def why_not_ready(self) -> str | None:
+        """None once both watches have delivered: from then on decisions are taken."""
+        waiting = [name for name, watch in (("nodes", self.nodes), ("pods", self.pods)) if not watch.synced.is_set()]
+        return f"waiting for the first list of {' and '.join(waiting)}" if waiting else None
+
+    async def _run_loops(self) -> None:
+        version = await wait_until_reachable(self.client, self._problem("connection"))
+        log.info("connected", server=self.client.server, version=version)
+        async with asyncio.TaskGroup() as group:
+            recording = group.create_task(self.recorder.run())
+            watching = [group.create_task(watch.run()) for watch in (self.nodes, self.pods)]
+            reporting = group.create_task(self.reporting.run())
+            try:
+                await self.nodes.synced.wait()
+                await self.pods.synced.wait()
+                log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), pending=len(self.queue))
+                await self.scheduling.run()
+            finally:
+                await self.binding.drain(STOP_SECONDS)
+                await self.resolving.stop()
+                await self.recorder.stop(STOP_SECONDS)
+                for task in (*watching, reporting, recording):
+                    task.cancel()
+
+    def _problem(self, part: str) -> Callable[[str], None]:
+        def report(problem: str) -> None:
+            self.metrics.problem(part)
+            log.warning(problem)
+
+        return report
+
+    def _scrape(self) -> None:
+        """Brings the gauges up to date."""
+        by_plugin = Counter(plugin for queued in self.queue for plugin in queued.rejected_by)
+        counts = self.queue.counts()
+        self.metrics.pending({stage: counts[stage] for stage in Stage}, by_plugin)
+        self.metrics.cache_size(
+            nodes=len(self.cache.nodes), pods=len(self.cache), assumed_pods=len(self.cache.assumed_pods())
+        )
+
+
+def registry_settings(settings: ImageSettings) -> RegistrySettings:
+    """The operator's settings about images, as the registry side takes them."""
+    return RegistrySettings(
+        deadline=settings.timeout_seconds,
+        concurrency=settings.max_requests_per_registry,
+        cache_size=settings.cache_megabytes * 2**20,
+        tag_lifetime=settings.tag_lifetime_seconds,
+        plain_http=frozenset(settings.plain_http),
+    )

@@ -1,0 +1,114 @@
+"""Carries placements out: one Binding request per placed pod, a bounded number at a time.
+
+Owns what becomes of a pod between its assumption and the API server's word. A binding that may or may not have taken
+effect is settled by ``kube.binding`` reading the pod. When it failed, the pod's room is given back (forget) and it is
+tried again after a backoff; when it succeeded, the cache keeps the assumption until the watch confirms it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from scheduler.api.pod import Pod
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.pod_info import PodInfo
+from scheduler.kube.binding import BindResult, bind
+from scheduler.kube.requests import ApiClient
+from scheduler.loops.clock import WakeUp, now
+from scheduler.loops.reporting import Reporting
+from scheduler.loops.watching import EventSink
+from scheduler.queue.events import EventKind
+from scheduler.queue.queued_pod import QueuedPod
+from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+
+class Binding:
+    """At most ``max_in_flight`` bindings at once; ``room`` waits while that many are under way."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        cache: Cache,
+        queue: SchedulingQueue,
+        events: EventSink,
+        reporting: Reporting,
+        resolve: Callable[[Pod], None],
+        work: WakeUp,
+        metrics: Metrics,
+        max_in_flight: int,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._queue = queue
+        self._events = events
+        self._reporting = reporting
+        self._resolve = resolve
+        self._work = work
+        self._metrics = metrics
+        self._max_in_flight = max_in_flight
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+
+    def has_room(self) -> bool:
+        return len(self._tasks) < self._max_in_flight
+
+    async def room(self) -> None:
+        """Returns when there is room for a binding."""
+        while not self.has_room():
+            self._freed.clear()
+            await self._freed.wait()
+
+    def submit(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
+        """Starts the binding of an assumed pod. ``started`` is when its attempt began (``time.perf_counter``)."""
+        task = asyncio.create_task(self._bind(queued, info, node, started), name=f"bind {info.key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    async def drain(self, seconds: float) -> None:
+        """Lets the bindings under way finish, for at most the given time."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._freed.set()
+
+    async def _bind(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
+        pod = info.pod
+        outcome = await bind(self._client, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, node)
+        took = time.perf_counter() - started
+        if outcome.result is BindResult.BOUND:
+            self._metrics.attempt("scheduled", took)
+            self._metrics.scheduled(queued.attempts, now() - queued.added_at)
+            self._queue.done(info.uid)
+            self._reporting.bound(pod, node)
+            log.info("scheduled", pod=info.key, node=node)
+            return
+        self._give_back(info)
+        if outcome.result is BindResult.GONE:
+            self._queue.delete(info.uid)
+            log.info("pod gone before binding", pod=info.key)
+        elif outcome.result is BindResult.CONFLICT:
+            self._queue.delete(info.uid)
+            log.warning("somebody else bound the pod", pod=info.key, why=outcome.message)
+        else:
+            self._metrics.attempt("error", took)
+            self._metrics.problem("binding")
+            self._reporting.faulted(pod, f"binding to {node} failed: {outcome.message}")
+            if self._queue.fail(info.uid, now()):
+                self._resolve(pod)
+        self._work.set()
+
+    def _give_back(self, info: PodInfo) -> None:
+        """The room that the pod would have taken is free again: whoever waits for room may be helped."""
+        self._cache.forget(info.uid)
+        self._events.happened(EventKind.ASSIGNED_POD_DELETE, info.pod, None)

@@ -1,0 +1,80 @@
+"""Tells users why their pod waits: a FailedScheduling event and the condition PodScheduled=False.
+
+Owns the wording around the reasons, and the order of writes: events go to the recorder, which never blocks; of the
+conditions only the newest per pod is kept until it is written, so a slow API server costs staleness and not memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from scheduler.api.pod import Pod
+from scheduler.images.content import ImageFailure
+from scheduler.images.pod_images import PodImage
+from scheduler.kube.errors import ApiError
+from scheduler.kube.event_recorder import EventRecorder
+from scheduler.kube.pod_status import patch_unschedulable
+from scheduler.kube.requests import ApiClient
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+UNSCHEDULABLE = "Unschedulable"
+SCHEDULER_ERROR = "SchedulerError"
+
+
+class Reporting:
+    """Call the verbs from anywhere; ``run`` writes the conditions."""
+
+    def __init__(self, client: ApiClient, recorder: EventRecorder, metrics: Metrics) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._metrics = metrics
+        self._conditions: dict[str, tuple[Pod, str, str]] = {}
+        self._some = asyncio.Event()
+
+    def bound(self, pod: Pod, node: str) -> None:
+        self._conditions.pop(pod.metadata.uid, None)
+        self._recorder.record(pod, "Normal", "Scheduled", "Binding", f"Successfully assigned {pod.key} to {node}")
+
+    def unschedulable(self, pod: Pod, message: str) -> None:
+        """No node is good enough; ``message`` is the FitError's text."""
+        log.info("unschedulable", pod=pod.key, why=message)
+        self._failed(pod, UNSCHEDULABLE, message)
+
+    def waits_for_image(self, pod: Pod, image: PodImage, failure: ImageFailure, delay: float) -> None:
+        """The platforms of an image are not known, so no node can be chosen yet."""
+        message = (
+            f"waiting to learn which platforms image {image.image} ({image.source}) is built for: {failure.message};"
+            f" asking again in {delay:.0f}s"
+        )
+        log.info("image unknown", pod=pod.key, image=image.image, cause=failure.cause, why=failure.message)
+        self._failed(pod, UNSCHEDULABLE, message)
+
+    def faulted(self, pod: Pod, message: str) -> None:
+        """The attempt ended in a fault and is made again."""
+        log.warning("attempt failed", pod=pod.key, why=message)
+        self._failed(pod, SCHEDULER_ERROR, message)
+
+    async def run(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._conditions:
+                pod, reason, message = self._conditions.pop(next(iter(self._conditions)))
+                await self._write(pod, reason, message)
+
+    def _failed(self, pod: Pod, reason: str, message: str) -> None:
+        self._recorder.record(pod, "Warning", "FailedScheduling", "Scheduling", message)
+        self._conditions[pod.metadata.uid] = (pod, reason, message)
+        self._some.set()
+
+    async def _write(self, pod: Pod, reason: str, message: str) -> None:
+        try:
+            await patch_unschedulable(self._client, pod, reason, message, time.time())
+        except ApiError as error:
+            self._metrics.problem("status")
+            log.warning("condition not written", pod=pod.key, why=str(error))

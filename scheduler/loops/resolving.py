@@ -1,0 +1,113 @@
+"""Learns for each pending pod what its images were built for, and tells the queue.
+
+Owns the pods under way: one task per pod at most, started when the queue owes or asks. The resolver (``oci``) owns
+registries, caching and one flight per image; secrets are read by ``kube``; how long a failure is believed is said by
+``images.policy``. A pod whose images are all in the cache is answered at once, without a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from scheduler.api.pod import Pod
+from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
+from scheduler.images.pod_images import PodImage, ResolvedImage, pod_images
+from scheduler.images.policy import retry_delay
+from scheduler.kube.errors import ApiError
+from scheduler.kube.secrets import PullSecrets
+from scheduler.loops.clock import WakeUp, now
+from scheduler.loops.reporting import Reporting
+from scheduler.oci.credentials import NO_CREDENTIALS, Keyring
+from scheduler.oci.resolver import Resolver
+from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.telemetry.metrics import Metrics
+
+
+class Resolving:
+    """Starts and tracks the resolutions. ``secrets`` is None where reading pull secrets is switched off."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        secrets: PullSecrets | None,
+        queue: SchedulingQueue,
+        work: WakeUp,
+        reporting: Reporting,
+        metrics: Metrics,
+    ) -> None:
+        self._resolver = resolver
+        self._secrets = secrets
+        self._queue = queue
+        self._work = work
+        self._reporting = reporting
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def request(self, pod: Pod) -> None:
+        """Sees to it that the queue is told about the pod's images. Never blocks."""
+        images = pod_images(pod)
+        if self._secrets is None or not pod.spec.image_pull_secrets:
+            known = [answer for image in images if (answer := self._known(image)) is not None]
+            if len(known) == len(images):
+                self._tell(pod, tuple(map(ResolvedImage, images, known)))
+                return
+        task = asyncio.create_task(self._resolve(pod, images), name=f"images of {pod.key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _known(self, image: PodImage) -> ImageAnswer | None:
+        return None if image.pull_policy == "Always" else self._resolver.known(image.image)
+
+    async def _resolve(self, pod: Pod, images: tuple[PodImage, ...]) -> None:
+        started = now()
+        try:
+            keyring = await self._keyring(pod)
+        except ApiError as error:
+            failure = ImageFailure(FailureCause.NETWORK, f"its pull secrets could not be read: {error}")
+            self._tell(pod, tuple(ResolvedImage(image, failure) for image in images))
+            return
+        # The kubelet asks the registry at each start of a container whose policy is Always, so an old answer is no use.
+        questions = [
+            self._resolver.resolve(image.image, keyring, fresh=image.pull_policy == "Always") for image in images
+        ]
+        answers = await asyncio.gather(*questions)
+        self._metrics.resolution_seconds.observe(now() - started)
+        self._tell(pod, tuple(map(ResolvedImage, images, answers)))
+
+    async def _keyring(self, pod: Pod) -> Keyring:
+        if self._secrets is None or not pod.spec.image_pull_secrets:
+            return NO_CREDENTIALS
+        names = [reference.name for reference in pod.spec.image_pull_secrets if reference.name]
+        return Keyring.from_pull_secrets(await self._secrets.read(pod.metadata.namespace, names))
+
+    def _tell(self, pod: Pod, images: tuple[ResolvedImage, ...]) -> None:
+        failures = [(resolved.image, failure) for resolved in images if (failure := _unknown(resolved.answer))]
+        for resolved in images:
+            self._metrics.resolved(resolved.answer.cause if isinstance(resolved.answer, ImageFailure) else "known")
+        if not failures:
+            if self._queue.images_known(pod.metadata.uid, images, now()):
+                self._work.set()
+            return
+        queued = self._queue.get(pod.metadata.uid)
+        if queued is None:
+            return
+        # The one that will be known last decides when asking again makes sense.
+        delay, image, failure = max(
+            ((retry_delay(failure, queued.image_failures + 1), image, failure) for image, failure in failures),
+            key=lambda candidate: candidate[0],
+        )
+        self._queue.images_unknown(pod.metadata.uid, delay, now())
+        self._work.set()  # the loop sleeps until the queue's next wake, which has just changed
+        self._reporting.waits_for_image(queued.pod, image, failure, delay)
+
+
+def _unknown(answer: ImageAnswer) -> ImageFailure | None:
+    """The failure for which the pod has to wait. A name that no kubelet would pull is known well: it runs nowhere."""
+    if isinstance(answer, ImageFailure) and answer.cause is not FailureCause.INVALID_REFERENCE:
+        return answer
+    return None

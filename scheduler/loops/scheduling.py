@@ -1,0 +1,105 @@
+"""The scheduling loop: pop a pod, decide, assume, hand over to binding.
+
+Owns the order of those steps and nothing of their content. Between a pop and its decision there is no await, so the
+picture of the cluster cannot change under a decision; that, not a lock, is what makes it consistent. The loop lets
+others run after each slice of work, and stops taking decisions while too many bindings are under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from scheduler.api.pod import Pod
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.pod_info import make_pod_info
+from scheduler.framework.cycle import Placed, SchedulingCycle
+from scheduler.framework.status import AttemptError
+from scheduler.loops.binding import Binding
+from scheduler.loops.clock import WakeUp, now
+from scheduler.loops.reporting import Reporting
+from scheduler.queue.queued_pod import QueuedPod
+from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+SLICE = 0.005
+"""Seconds of decisions after which the event loop gets its turn: what a watch event or a probe may have to wait."""
+
+
+class Scheduling:
+    """Runs until cancelled. ``resolve`` is called with each pod whose images the queue wants to know."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        queue: SchedulingQueue,
+        cycle: SchedulingCycle,
+        binding: Binding,
+        reporting: Reporting,
+        resolve: Callable[[Pod], None],
+        work: WakeUp,
+        metrics: Metrics,
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._cycle = cycle
+        self._binding = binding
+        self._reporting = reporting
+        self._resolve = resolve
+        self._work = work
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        while True:
+            for pod in self._queue.wake(now()):
+                self._resolve(pod)
+            await self._binding.room()
+            if self._work_a_slice():
+                await asyncio.sleep(0)
+            else:
+                await self._work.wait_until(self._queue.next_wake())
+
+    def _work_a_slice(self) -> bool:
+        """Decides pods until time, pods or room for bindings run out. True if pods may be left."""
+        end = now() + SLICE
+        while now() < end and self._binding.has_room():
+            queued = self._queue.pop(now())
+            if queued is None:
+                return False
+            self._attempt(queued)
+        return True
+
+    def _attempt(self, queued: QueuedPod) -> None:
+        started = time.perf_counter()
+        try:
+            info = make_pod_info(queued.pod, queued.images, self._cache.classes)
+            decision = self._cycle.decide(info)
+            if isinstance(decision, Placed):
+                self._cache.assume(info, decision.node)
+        except AttemptError as error:
+            self._faulted(queued, str(error), time.perf_counter() - started)
+            return
+        except Exception as error:  # whatever one pod provokes must cost that pod only
+            log.exception("decision failed", pod=queued.pod.key)
+            self._faulted(queued, f"{type(error).__name__}: {error}", time.perf_counter() - started)
+            return
+        took = time.perf_counter() - started
+        self._metrics.algorithm_seconds.observe(took)
+        if isinstance(decision, Placed):
+            self._binding.submit(queued, info, decision.node, started)
+            return
+        self._metrics.attempt("unschedulable", took)
+        self._reporting.unschedulable(queued.pod, decision.fit_error.message)
+        if self._queue.park(queued.uid, decision.fit_error.rejecting_plugins, now()):
+            self._resolve(queued.pod)
+
+    def _faulted(self, queued: QueuedPod, message: str, took: float) -> None:
+        self._metrics.attempt("error", took)
+        self._reporting.faulted(queued.pod, message)
+        if self._queue.fail(queued.uid, now()):
+            self._resolve(queued.pod)

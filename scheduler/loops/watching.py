@@ -1,0 +1,183 @@
+"""Brings nodes and pods in: what the reflectors see goes into the cache, the queue, and as events to waiting pods.
+
+Owns the translation from object changes to cache calls and cluster events, nothing else: the reflectors (``kube``) own
+the protocol, the cache and the queue own their state, and who waits for an image is told to ``resolving``.
+
+A pod that is bound counts on its node whoever scheduled it. A pod that is not bound and names our scheduler is pending.
+Any other pod is none of our business. A finished pod does not come here: the watch's field selector turns its end into
+a deletion, as in kube-scheduler (``pkg/scheduler/scheduler.go``: NewInformerFactory).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+from scheduler.api.quantity import InvalidQuantity
+from scheduler.cluster.cache import Cache
+from scheduler.loops.clock import WakeUp, now
+from scheduler.queue.events import ClusterEvent, EventKind
+from scheduler.queue.queued_pod import Stage
+from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+"""Field selector of the pods that matter to a scheduler."""
+
+
+class EventSink:
+    """Hands cluster events to the waiting pods and wakes the scheduling loop when one of them moved."""
+
+    def __init__(self, queue: SchedulingQueue, work: WakeUp, metrics: Metrics) -> None:
+        self._queue = queue
+        self._work = work
+        self._metrics = metrics
+
+    def happened(self, kind: EventKind, old: Node | Pod | None, new: Node | Pod | None) -> None:
+        moved = self._queue.on_event(ClusterEvent(kind, old, new), now())
+        if moved:
+            self._metrics.incoming("active", kind, moved)
+            self._work.set()
+
+
+class NodeWatch:
+    """The handler of the node reflector."""
+
+    def __init__(self, cache: Cache, events: EventSink) -> None:
+        self._cache = cache
+        self._events = events
+        self._nodes: dict[str, Node] = {}
+
+    def replaced(self, nodes: list[Node]) -> None:
+        """A fresh list: whatever is not on it is gone."""
+        for name in self._nodes.keys() - {node.name for node in nodes}:
+            self.deleted(self._nodes[name])
+        for node in nodes:
+            self.modified(node)
+
+    def added(self, node: Node) -> None:
+        self.modified(node)
+
+    def modified(self, node: Node) -> None:
+        try:
+            self._cache.add_node(node)
+        except InvalidQuantity as error:  # costs this node's news, never the watch
+            log.warning("node not understood", node=node.name, why=str(error))
+            return
+        old = self._nodes.get(node.name)
+        self._nodes[node.name] = node
+        for kind in [EventKind.NODE_ADD] if old is None else node_changes(old, node):
+            self._events.happened(kind, old, node)
+
+    def deleted(self, node: Node) -> None:
+        if self._nodes.pop(node.name, None) is not None:
+            self._cache.remove_node(node.name)
+
+
+class PodWatch:
+    """The handler of the pod reflector.
+
+    ``resolve`` is called with each pod whose images the queue waits for.
+    """
+
+    def __init__(
+        self,
+        scheduler_name: str,
+        cache: Cache,
+        queue: SchedulingQueue,
+        events: EventSink,
+        work: WakeUp,
+        resolve: Callable[[Pod], None],
+        metrics: Metrics,
+    ) -> None:
+        self._scheduler_name = scheduler_name
+        self._cache = cache
+        self._queue = queue
+        self._events = events
+        self._work = work
+        self._resolve = resolve
+        self._metrics = metrics
+        self._assigned: dict[str, Pod] = {}
+
+    def replaced(self, pods: list[Pod]) -> None:
+        """A fresh list: whatever is not on it is gone."""
+        uids = {pod.metadata.uid for pod in pods}
+        for pod in self._missing(uids):
+            self.deleted(pod)
+        for pod in pods:
+            self.modified(pod)
+
+    def added(self, pod: Pod) -> None:
+        self.modified(pod)
+
+    def modified(self, pod: Pod) -> None:
+        if pod.spec.node_name:
+            self._is_assigned(pod)
+        elif pod.spec.scheduler_name == self._scheduler_name:
+            self._is_pending(pod)
+
+    def deleted(self, pod: Pod) -> None:
+        assigned = self._assigned.pop(pod.metadata.uid, None)
+        if assigned is not None:
+            self._cache.remove_pod(assigned)
+            self._events.happened(EventKind.ASSIGNED_POD_DELETE, assigned, None)
+            return
+        self._queue.delete(pod.metadata.uid)
+        self._cache.forget(pod.metadata.uid)
+
+    def _is_assigned(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        self._queue.delete(uid)
+        try:
+            self._cache.add_pod(pod)
+        except InvalidQuantity as error:  # costs this pod's room, never the watch
+            log.warning("pod not understood", pod=pod.key, why=str(error))
+            return
+        old = self._assigned.get(uid)
+        self._assigned[uid] = pod
+        if old is not None and _scaled_down(old, pod):
+            self._events.happened(EventKind.ASSIGNED_POD_SCALE_DOWN, old, pod)
+
+    def _is_pending(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        if pod.metadata.deletion_timestamp is not None:
+            self._queue.delete(uid)
+            return
+        before = self._queue.get(uid)
+        if before is None and self._cache.is_assumed(uid):
+            return  # bound by us; this news is older than the binding
+        if self._queue.update(pod, now()):
+            self._resolve(pod)
+        self._work.set()
+        if before is None:
+            self._metrics.incoming(
+                Stage.GATED if pod.spec.scheduling_gates else Stage.AWAITING_IMAGES, "UnscheduledPodAdd"
+            )
+
+    def _missing(self, uids: Iterable[str]) -> list[Pod]:
+        known = {queued.uid: queued.pod for queued in self._queue} | self._cache.assumed_pods() | self._assigned
+        return [known[uid] for uid in known.keys() - uids]
+
+
+def node_changes(old: Node, new: Node) -> list[EventKind]:
+    """What an update of a node can mean to a waiting pod (upstream: NodeSchedulingPropertiesChange)."""
+    changes = []
+    if old.spec.taints != new.spec.taints or (old.spec.unschedulable and not new.spec.unschedulable):
+        changes.append(EventKind.NODE_UPDATE_TAINT)
+    if old.status.allocatable != new.status.allocatable:
+        changes.append(EventKind.NODE_UPDATE_ALLOCATABLE)
+    if old.metadata.labels != new.metadata.labels:
+        changes.append(EventKind.NODE_UPDATE_LABEL)
+    if old.status.node_info != new.status.node_info or old.metadata.labels != new.metadata.labels:
+        changes.append(EventKind.NODE_UPDATE_PLATFORM)
+    return changes
+
+
+def _scaled_down(old: Pod, new: Pod) -> bool:
+    """Whether the pod may need less than before. A change that needs more wakes a waiting pod once for nothing."""
+    return old.spec.containers != new.spec.containers or old.status.container_statuses != new.status.container_statuses

@@ -1,0 +1,54 @@
+"""Settings are read strictly: what is wrong is named, with its field and its value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scheduler.config.settings import InvalidSettings, Settings, parse_settings, read_settings, with_overrides
+
+WRONG = [
+    ("images:\n  tagLifetime: 3\n", "images.tagLifetime: unknown field"),
+    ("shedulerName: x\n", "shedulerName: unknown field"),
+    ("serving:\n  port: many\n", "serving.port: Expected int, got str (value: 'many')"),
+    ("serving:\n  port: 70000\n", "serving.port: Expected int <= 65535 (value: 70000)"),
+    ("logging:\n  level: loud\n", "logging.level: Invalid enum value 'loud' (value: 'loud')"),
+    ("apiVersion: v1\n", "apiVersion: Invalid enum value 'v1' (value: 'v1')"),
+    ("schedulerName: ''\n", "schedulerName: must not be empty"),
+    ("schedulerName: default-scheduler\n", "schedulerName: 'default-scheduler' belongs to kube-scheduler"),
+    ("backoff: {initialSeconds: 5, maxSeconds: 2}\n", "backoff.maxSeconds: 2 is less than initialSeconds, 5"),
+    ("images: {platformWeights: {arm64!: 3}}\n", "images.platformWeights: "),
+    ("images: {platformWeights: {linux/arm64: 101}}\n", "images.platformWeights"),
+    ("- a list\n", "Expected object, got array"),
+    ("a: [\n", "not YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_what_is_wrong_is_named(text: str, message: str) -> None:
+    with pytest.raises(InvalidSettings) as error:
+        parse_settings(text, "settings.yaml")
+    assert str(error.value).startswith(f"settings.yaml: {message}")
+
+
+def test_an_empty_file_means_every_default() -> None:
+    assert parse_settings("", "settings.yaml") == Settings()
+
+
+def test_what_is_set_is_read() -> None:
+    settings = parse_settings("schedulerName: x\nimages: {platformWeights: {linux/arm64: 80}}\n", "settings.yaml")
+    assert settings.scheduler_name == "x"
+    assert settings.images.platform_weights == {"linux/arm64": 80}
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match=r"missing\.yaml: cannot be read: .*No such file"):
+        read_settings(tmp_path / "missing.yaml")
+
+
+def test_the_command_line_goes_over_the_file() -> None:
+    settings = parse_settings("kube: {kubeconfig: a, context: b}\nserving: {port: 1}\n", "settings.yaml")
+    settings = with_overrides(settings, kubeconfig="c", context=None, port=0, log_level=None)
+    assert (settings.kube.kubeconfig, settings.kube.context, settings.serving.port) == ("c", "b", 0)
+    assert settings.logging.level == "info"
