@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from scheduler.api.node import ContainerImage
 class ImageState:
     """One image name. The size is that of the first node which reported it, for all nodes, as upstream has it."""
 
-    __slots__ = ("_rows", "size")
+    __slots__ = ("_rows", "name", "size")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
         self.size = size
         self._rows = array("i")
 
@@ -38,36 +39,49 @@ class ImageState:
         return np.frombuffer(self._rows, dtype=np.int32) if self._rows else np.zeros(0, dtype=np.int32)
 
     def add(self, row: int) -> None:
-        if row not in self:
-            self._rows.insert(bisect_left(self._rows, row), row)
+        place = bisect_left(self._rows, row)
+        if place == len(self._rows) or self._rows[place] != row:
+            self._rows.insert(place, row)
 
     def discard(self, row: int) -> None:
-        if row in self:
-            del self._rows[bisect_left(self._rows, row)]
+        place = bisect_left(self._rows, row)
+        if place < len(self._rows) and self._rows[place] == row:
+            del self._rows[place]
 
 
 class ImageStates:
-    """Image name -> who has it. A name that no node has is forgotten, its size with it."""
+    """Image name -> who has it. A name that no node has is forgotten, its size with it.
+
+    Nodes report up to fifty images with two long names each; a name is kept once, here, and a row holds references.
+    """
 
     def __init__(self) -> None:
         self._states: dict[str, ImageState] = {}
+        self._of_row: dict[int, tuple[ImageState, ...]] = {}
 
     def get(self, name: str) -> ImageState | None:
         return self._states.get(name)
 
-    def add(self, row: int, images: Iterable[ContainerImage]) -> None:
-        for image in images:
-            for name in image.names or ():
-                state = self._states.get(name)
-                if state is None:
-                    state = self._states[name] = ImageState(image.size_bytes)
-                state.add(row)
+    def put(self, row: int, images: Iterable[ContainerImage]) -> bool:
+        """What a node reports now. True if that changed anything."""
+        sizes = {name: image.size_bytes for image in images for name in image.names or ()}
+        known = self._of_row.get(row, ())
+        if list(sizes) == [state.name for state in known] and not any(_was_resized(state, sizes) for state in known):
+            return False
+        self.remove(row)
+        for name, size in sizes.items():
+            self._states.setdefault(name, ImageState(name, size)).add(row)
+        self._of_row[row] = tuple(self._states[name] for name in sizes)
+        return True
 
-    def remove(self, row: int, images: Iterable[ContainerImage]) -> None:
-        for image in images:
-            for name in image.names or ():
-                state = self._states.get(name)
-                if state is not None:
-                    state.discard(row)
-                    if not len(state):
-                        del self._states[name]
+    def remove(self, row: int) -> None:
+        """The node is gone."""
+        for state in self._of_row.pop(row, ()):
+            state.discard(row)
+            if not len(state):
+                del self._states[state.name]
+
+
+def _was_resized(state: ImageState, sizes: Mapping[str, int]) -> bool:
+    """A size counts only from the first node that has the image, so only the last one left can change it."""
+    return len(state) == 1 and state.size != sizes[state.name]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
+import msgspec
 import numpy as np
 
 from scheduler.api.node import Node, Taint
@@ -69,7 +70,7 @@ class NodeTable:
         return self._rows.get(name)
 
     def node(self, row: int) -> Node:
-        """The node at a live row."""
+        """The node at a live row, without its images: they are in ``images``, each name once."""
         node = self._nodes[row]
         if node is None:
             raise IndexError(f"row {row} holds no node")
@@ -103,7 +104,7 @@ class NodeTable:
         row = self._rows.pop(name)
         node = self.node(row)
         self.labels.put(row, node.metadata.labels, None)
-        self.images.remove(row, node.status.images)
+        self.images.remove(row)
         self.taint_sets.release(int(self.taints[row]))
         self.platform_values.release(int(self.platforms[row]))
         self.resources.clear(row)
@@ -128,10 +129,10 @@ class NodeTable:
         """Turn a free row into this node's."""
         if self._free:
             self._free.pop()
-            self._nodes[row] = node
+            self._nodes[row] = _without_images(node)
         else:
             self.size += 1
-            self._nodes.append(node)
+            self._nodes.append(_without_images(node))
         self._rows[node.metadata.name] = row
         self.live[row] = True
         self.name_hash[row] = name_hash(node.metadata.name)
@@ -139,12 +140,12 @@ class NodeTable:
         self.taints[row] = self.taint_sets.acquire(tuple(node.spec.taints))
         self.platforms[row] = self.platform_values.acquire(node_platform(node))
         self.labels.put(row, None, node.metadata.labels)
-        self.images.add(row, node.status.images)
+        self.images.put(row, node.status.images)
 
     def _update(self, row: int, old: Node, new: Node) -> bool:
         """Bring a live row up to date. True if any fact changed."""
         changed = self.resources.set_allocatable(row, new.status.allocatable)
-        self._nodes[row] = new
+        self._nodes[row] = _without_images(new)
         if old.spec != new.spec:
             self.unschedulable[row] = new.spec.unschedulable
             self.taints[row] = _exchange(self.taint_sets, int(self.taints[row]), tuple(new.spec.taints))
@@ -156,11 +157,7 @@ class NodeTable:
         if platform != self.platform_values.value(int(self.platforms[row])):
             self.platforms[row] = _exchange(self.platform_values, int(self.platforms[row]), platform)
             changed = True
-        if old.status.images != new.status.images:
-            self.images.remove(row, old.status.images)
-            self.images.add(row, new.status.images)
-            changed = True
-        return changed
+        return self.images.put(row, new.status.images) or changed
 
     def _grow(self, needed: int) -> None:
         self.capacity = doubled(self.capacity, needed)
@@ -180,6 +177,10 @@ class NodeTable:
 def name_hash(name: str) -> int:
     """HASH_BITS of a hash that is the same on every machine and in every run."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) & HASH_MASK
+
+
+def _without_images(node: Node) -> Node:
+    return msgspec.structs.replace(node, status=msgspec.structs.replace(node.status, images=[]))
 
 
 def _exchange(interner: Interner[V], old: int, new: V) -> int:

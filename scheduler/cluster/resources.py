@@ -17,29 +17,35 @@ from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, Pod
 CPU_COLUMN, MEMORY_COLUMN, EPHEMERAL_STORAGE_COLUMN, PODS_COLUMN = range(4)
 _FIRST = (CPU, MEMORY, EPHEMERAL_STORAGE, PODS)
 
-MAX_VECTORS = 4096
-"""Distinct pod requests whose vectors are remembered; past it the memory starts anew."""
+MAX_REMEMBERED = 4096
+"""Distinct pod requests whose columns are remembered; past it the memory starts anew."""
 
 
 class ResourceColumns:
-    """``allocatable`` and ``requested``: int64[resource, row]; ``nonzero``: int64[2, row], cpu and memory.
+    """Per resource one int64[row] each of ``allocatable``, ``requested`` and ``scored``.
+
+    ``scored`` is what is taken for the purpose of comparing nodes: for cpu and memory a count of its own, in which
+    containers that ask for nothing count with a default; for all else it is ``requested``, the same array.
 
     The pod count is a resource like others, of which every pod takes one. A name that neither a node offers nor a
     placed pod takes has no column; ``column`` is None for it.
     """
 
     def __init__(self, capacity: int) -> None:
-        self.names = list(_FIRST)
-        self.allocatable: Amounts = np.zeros((len(_FIRST), capacity), dtype=AMOUNT)
-        self.requested: Amounts = np.zeros((len(_FIRST), capacity), dtype=AMOUNT)
-        self.nonzero: Amounts = np.zeros((2, capacity), dtype=AMOUNT)
-        self._columns = {name: number for number, name in enumerate(_FIRST)}
-        self._vectors: dict[PodRequests, tuple[Amounts, Amounts]] = {}
+        self.allocatable: list[Amounts] = []
+        self.requested: list[Amounts] = []
+        self.scored: list[Amounts] = []
+        self._capacity = capacity
+        self._columns: dict[str, int] = {}
+        self._remembered: dict[PodRequests, tuple[tuple[int, int], ...]] = {}
+        self._ensure(_FIRST)
 
     def grow(self, capacity: int) -> None:
-        self.allocatable = grown(self.allocatable, capacity)
-        self.requested = grown(self.requested, capacity)
-        self.nonzero = grown(self.nonzero, capacity)
+        self._capacity = capacity
+        self.allocatable = [grown(column, capacity) for column in self.allocatable]
+        self.requested = [grown(column, capacity) for column in self.requested]
+        defaulted = [grown(self.scored[number], capacity) for number in (CPU_COLUMN, MEMORY_COLUMN)]
+        self.scored = defaulted + self.requested[len(defaulted) :]
 
     def column(self, name: str) -> int | None:
         """The number of a resource's column."""
@@ -49,57 +55,55 @@ class ResourceColumns:
         """Reads ``status.allocatable`` into the row. True if that changed anything. Raises InvalidQuantity."""
         counted = {name: read_amount(name, text) for name, text in amounts.items() if name == PODS or is_counted(name)}
         self._ensure(name for name, amount in counted.items() if amount)
-        vector = np.array([counted.get(name, 0) for name in self.names], dtype=AMOUNT)
-        if np.array_equal(vector, self.allocatable[:, row]):
-            return False
-        self.allocatable[:, row] = vector
-        return True
+        changed = False
+        for name, number in self._columns.items():
+            column, amount = self.allocatable[number], counted.get(name, 0)
+            if column[row] != amount:
+                column[row] = amount
+                changed = True
+        return changed
 
     def add(self, row: int, requests: PodRequests) -> None:
         """Count one pod more on the row."""
-        vector, nonzero = self._vector(requests)
-        self.requested[:, row] += vector
-        self.nonzero[:, row] += nonzero
+        for number, amount in self._columns_of(requests):
+            self.requested[number][row] += amount
+        self.scored[CPU_COLUMN][row] += requests.nonzero_cpu
+        self.scored[MEMORY_COLUMN][row] += requests.nonzero_memory
 
     def remove(self, row: int, requests: PodRequests) -> None:
         """The reverse of ``add`` with the same requests."""
-        vector, nonzero = self._vector(requests)
-        self.requested[:, row] -= vector
-        self.nonzero[:, row] -= nonzero
+        for number, amount in self._columns_of(requests):
+            self.requested[number][row] -= amount
+        self.scored[CPU_COLUMN][row] -= requests.nonzero_cpu
+        self.scored[MEMORY_COLUMN][row] -= requests.nonzero_memory
 
     def clear(self, row: int) -> None:
         """For a row that is given back: its next node starts from zero."""
-        self.allocatable[:, row] = 0
-        self.requested[:, row] = 0
-        self.nonzero[:, row] = 0
+        for column in (*self.allocatable, *self.scored, *self.requested):
+            column[row] = 0
 
-    def _vector(self, requests: PodRequests) -> tuple[Amounts, Amounts]:
-        known = self._vectors.get(requests)
+    def _columns_of(self, requests: PodRequests) -> tuple[tuple[int, int], ...]:
+        """(column, amount) of what the pod takes, itself included."""
+        known = self._remembered.get(requests)
         if known is not None:
             return known
         self._ensure(name for name, _ in requests.amounts)
-        if len(self._vectors) >= MAX_VECTORS:
-            self._vectors.clear()
-        vector = np.zeros(len(self.names), dtype=AMOUNT)
-        vector[PODS_COLUMN] = 1
-        for name, amount in requests.amounts:
-            vector[self._columns[name]] = amount
-        nonzero = np.array([requests.nonzero_cpu, requests.nonzero_memory], dtype=AMOUNT)
-        self._vectors[requests] = vector, nonzero
-        return vector, nonzero
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        amounts = tuple((self._columns[name], amount) for name, amount in requests.amounts)
+        self._remembered[requests] = found = ((PODS_COLUMN, 1), *amounts)
+        return found
 
     def _ensure(self, names: Iterable[str]) -> None:
-        """Give each name a column. Remembered vectors are as long as the columns were many, so they go."""
-        missing = [name for name in names if name not in self._columns]
-        if not missing:
-            return
-        for name in missing:
-            self._columns[name] = len(self.names)
-            self.names.append(name)
-        extra = np.zeros((len(missing), self.allocatable.shape[1]), dtype=AMOUNT)
-        self.allocatable = np.concatenate((self.allocatable, extra))
-        self.requested = np.concatenate((self.requested, extra))
-        self._vectors.clear()
+        """Give each name a column."""
+        for name in names:
+            if name in self._columns:
+                continue
+            number = self._columns[name] = len(self.allocatable)
+            self.allocatable.append(np.zeros(self._capacity, dtype=AMOUNT))
+            self.requested.append(np.zeros(self._capacity, dtype=AMOUNT))
+            has_default = number in {CPU_COLUMN, MEMORY_COLUMN}
+            self.scored.append(np.zeros(self._capacity, dtype=AMOUNT) if has_default else self.requested[number])
 
 
 def read_amount(name: str, text: str | int | float) -> int:

@@ -4,8 +4,8 @@ Owns the cached arrays and their repair. Evaluating 5,000 nodes takes hundreds o
 for a class usually one row has changed, and repairing one row takes a few. Three cases, cheapest first:
 
 1. only counters changed, on a few rows: each row anew, in plain Python (``_settle_row``);
-2. more rows, or facts of some nodes: those rows anew, as arrays (``_settle``);
-3. the log has forgotten, or a good part of the rows changed: everything anew (``_evaluate_all``).
+2. on more rows, or facts of some nodes changed: those rows anew, as arrays (``_settle``);
+3. the log has forgotten, or a good part of the rows changed: all rows anew (``_evaluate_all``).
 
 Scores that are normalised over the feasible nodes depend on the greatest raw score among them; when that changes, all
 totals are added up anew from the raw scores, which are kept (``_rescale``).
@@ -88,7 +88,8 @@ class Evaluation:
     def _catch_up_with_counters(self) -> None:
         rows = self._nodes.counters.since(self._counters_seen)
         if rows is None or self._too_many(rows):
-            self._evaluate_all()
+            self._settle(slice(0, self._nodes.size))
+            self._reporter.rows_repaired(self._nodes.size)
         elif len(rows) <= FEW_ROWS:
             for row in rows.tolist():
                 self._settle_row(row)

@@ -1,6 +1,6 @@
 """Extension points: what a plugin may implement, and what it promises by doing so.
 
-Owns the protocols. The cycle calls them in this order::
+Owns the base classes. The cycle calls them in this order::
 
     pre_filter(class)              once per class: does it apply? is the pod impossible? only certain nodes?
     filter(class, nodes, rows)     verdicts of many rows at once
@@ -20,9 +20,10 @@ A score that also depends on something global (how many nodes have an image) dec
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,47 +57,46 @@ PreFilterAnswer = Skip | OnlyNodes | Rejection | None
 """None: go on and filter."""
 
 
-class Plugin(Protocol):
-    """``name`` is the upstream plugin's, where there is one. ``hints``: the events after which to try a pod again."""
+class Plugin(ABC):
+    """``name`` is the upstream plugin's, where there is one."""
+
+    name: ClassVar[str]
 
     @property
-    def name(self) -> str: ...
+    def hints(self) -> QueueingHints:
+        """The events after which a pod that this plugin rejected may be tried again. Default: none."""
+        return {}
 
-    @property
-    def hints(self) -> QueueingHints: ...
 
-
-class PreFilterPlugin(Plugin, Protocol):
+class PreFilterPlugin(Plugin):
     """Says whether a pod can be placed at all. Every filter does."""
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
-        """Whether to ask for nodes at all. Called once per class; must not look at nodes."""
-        ...
+        """Whether to ask for nodes at all. Called once per class; must not look at nodes. Default: ask."""
+        return None
 
 
-@runtime_checkable
-class FilterPlugin(PreFilterPlugin, Protocol):
+class FilterPlugin(PreFilterPlugin):
     """Says which nodes are possible."""
 
+    @abstractmethod
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         """bool[rows]: True where the pod may run. Rows that hold no node may get any answer."""
-        ...
 
+    @abstractmethod
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         """Why ``filter`` said no to each of these rows: int32[rows] into the distinct rejections.
 
         Called only with rows that hold a node and that ``filter`` rejects, and only when no node is left.
         """
-        ...
 
 
-@runtime_checkable
-class CounterFilter(FilterPlugin, Protocol):
+class CounterFilter(FilterPlugin):
     """A filter that looks at what is placed on the node."""
 
+    @abstractmethod
     def filter_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> bool:
         """The same as ``filter`` for one row."""
-        ...
 
 
 class Normalization(enum.Enum):
@@ -110,33 +110,30 @@ class Normalization(enum.Enum):
     """100 - 100 * raw / greatest raw; all 100 if that is 0."""
 
 
-@runtime_checkable
-class ScorePlugin(Plugin, Protocol):
+class ScorePlugin(Plugin):
     """Says which of the possible nodes are better."""
 
-    @property
-    def normalization(self) -> Normalization: ...
+    normalization: ClassVar[Normalization] = Normalization.NONE
 
     def pre_score(self, pod_class: PodClass) -> Skip | None:
         """Whether to score at all. Called once per class; raises AttemptError if the pod cannot be scored."""
-        ...
+        return None
 
+    @abstractmethod
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         """int64[rows], not negative; 0..100 unless normalised. Rows that hold no node may get any score."""
-        ...
 
     def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
-        """A value that differs when scores of rows that did not change may differ. A constant if there is no such."""
-        ...
+        """A value that differs when scores of rows that did not change may differ. Default: they never do."""
+        return None
 
 
-@runtime_checkable
-class CounterScore(ScorePlugin, Protocol):
+class CounterScore(ScorePlugin):
     """A score that looks at what is placed on the node. Never normalised."""
 
+    @abstractmethod
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         """The same as ``score`` for one row."""
-        ...
 
 
 def same_for_all(rows: Rows, rejection: Rejection) -> tuple[Ids, Sequence[Rejection]]:

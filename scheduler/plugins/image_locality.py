@@ -7,7 +7,6 @@ of platforms: that is ImagePlatform.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Final
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from scheduler.api.pod import PodSpec
 from scheduler.cluster.columns import Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import Normalization, Scores
-from scheduler.queue.events import QueueingHints
+from scheduler.framework.plugin import ScorePlugin, Scores
 
 _MIB = 1024 * 1024
 LEAST = 23 * _MIB
@@ -25,15 +23,10 @@ MOST_PER_IMAGE = 1000 * _MIB
 """Larger ones do not count for more."""
 
 
-class ImageLocality:
+class ImageLocality(ScorePlugin):
     """Scores by the bytes that need not be pulled, spread over the nodes that have them."""
 
-    name: Final = "ImageLocality"
-    normalization: Final = Normalization.NONE
-    hints: QueueingHints = {}
-
-    def pre_score(self, pod_class: PodClass) -> None:
-        return None
+    name = "ImageLocality"
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         present = np.zeros(nodes.size, dtype=np.int64)

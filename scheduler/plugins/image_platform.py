@@ -6,8 +6,7 @@ here that is asked once per distinct platform of the cluster. The arguments are 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from scheduler.api.pod import Pod
 from scheduler.cluster.columns import ID, Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import SKIP, Normalization, PreFilterAnswer, Scores, Skip
+from scheduler.framework.plugin import SKIP, FilterPlugin, PreFilterAnswer, ScorePlugin, Scores, Skip
 from scheduler.framework.status import Code, Rejection
 from scheduler.images.matching import DEFAULT_RULES, MatchRules, match_pod
 from scheduler.images.node_platform import NodePlatform, node_platform
@@ -28,15 +27,14 @@ from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, alway
 REASON_NOT_KNOWN = "it is not known yet which platforms the pod's images are built for"
 
 
-class ImagePlatform:
+class ImagePlatform(FilterPlugin, ScorePlugin):
     """Filters by what images are built for, scores by the weights given to node platforms.
 
     ``weights``: platform as text (``linux/arm64``, ``windows(10.0.20348)/amd64``) -> score, 0 to 100; a node takes that
     of the most specific platform it is covered by, else 0. Raises InvalidPlatform, ValueError.
     """
 
-    name: Final = "ImagePlatform"
-    normalization: Final = Normalization.NONE
+    name = "ImagePlatform"
 
     def __init__(self, weights: Mapping[str, int] | None = None, rules: MatchRules = DEFAULT_RULES) -> None:
         self._rules = rules
@@ -78,9 +76,6 @@ class ImagePlatform:
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         return nodes.platform_values.gather(self._weight, nodes.platforms[rows], np.int64)
-
-    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
-        return None
 
     # Private
 

@@ -6,8 +6,7 @@ distinct label value (``cluster.labels``).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -19,7 +18,16 @@ from scheduler.api.selectors import NAME_FIELD, InvalidSelector, Requirement, Te
 from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import SKIP, Normalization, OnlyNodes, PreFilterAnswer, Scores, Skip
+from scheduler.framework.plugin import (
+    SKIP,
+    FilterPlugin,
+    Normalization,
+    OnlyNodes,
+    PreFilterAnswer,
+    ScorePlugin,
+    Scores,
+    Skip,
+)
 from scheduler.framework.status import AttemptError, Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints
 
@@ -31,11 +39,11 @@ Preferences = tuple[tuple[Term, int], ...]
 """(term, weight)"""
 
 
-class NodeAffinity:
+class NodeAffinity(FilterPlugin, ScorePlugin):
     """``added``: affinity that holds for every pod of the profile. Raises InvalidSelector if that is malformed."""
 
-    name: Final = "NodeAffinity"
-    normalization: Final = Normalization.SCALED
+    name = "NodeAffinity"
+    normalization = Normalization.SCALED
 
     def __init__(self, added: NodeAffinitySpec | None = None) -> None:
         self._added: tuple[Term, ...] | None = None
@@ -93,9 +101,6 @@ class NodeAffinity:
         for term, weight in (*self._added_preferences, *_preferences(_preferred(pod_class.spec))):
             total += _term(term, nodes, rows) * weight
         return total
-
-    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
-        return None
 
     # Private
 

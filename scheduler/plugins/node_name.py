@@ -6,25 +6,27 @@ Mirrors ``plugins/nodename``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import SKIP, OnlyNodes, PreFilterAnswer, same_for_all
+from scheduler.framework.plugin import SKIP, FilterPlugin, OnlyNodes, PreFilterAnswer, same_for_all
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import EventKind, QueueingHints, always
 
 REASON = "node(s) didn't match the requested node name"
 
 
-class NodeName:
+class NodeName(FilterPlugin):
     """Filters by ``spec.nodeName``. Pods that wait in a queue normally have none, and then it skips."""
 
-    name: Final = "NodeName"
-    hints: QueueingHints = {EventKind.NODE_ADD: always}
+    name = "NodeName"
+
+    @property
+    def hints(self) -> QueueingHints:
+        return {EventKind.NODE_ADD: always}
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
         name = pod_class.spec.node_name

@@ -6,7 +6,6 @@ Mirrors ``plugins/nodeports``. Which ports conflict is defined in ``cluster.port
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
@@ -15,17 +14,17 @@ from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.ports import host_ports
-from scheduler.framework.plugin import SKIP, PreFilterAnswer, same_for_all
+from scheduler.framework.plugin import SKIP, CounterFilter, PreFilterAnswer, same_for_all
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
 
 REASON = "node(s) didn't have free ports for the requested pod ports"
 
 
-class NodePorts:
+class NodePorts(CounterFilter):
     """Filters by the host ports that pods on the node hold."""
 
-    name: Final = "NodePorts"
+    name = "NodePorts"
 
     @property
     def hints(self) -> QueueingHints:

@@ -7,8 +7,7 @@ what pods asked for, without the defaults that NodeResourcesFit scores by.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +16,17 @@ from scheduler.cluster.columns import Mask, Rows, count
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY
-from scheduler.framework.plugin import SKIP, Normalization, Scores, Skip
-from scheduler.queue.events import QueueingHints
+from scheduler.framework.plugin import SKIP, CounterScore, Scores, Skip
 
 _PLAIN = frozenset({CPU, MEMORY, EPHEMERAL_STORAGE})
 
 Fractions = NDArray[np.float64]
 
 
-class NodeResourcesBalancedAllocation:
+class NodeResourcesBalancedAllocation(CounterScore):
     """``resources``: the names whose shares are to be even."""
 
-    name: Final = "NodeResourcesBalancedAllocation"
-    normalization: Final = Normalization.NONE
-    hints: QueueingHints = {}
+    name = "NodeResourcesBalancedAllocation"
 
     def __init__(self, resources: tuple[str, ...] = (CPU, MEMORY)) -> None:
         self._resources = resources
@@ -44,12 +40,12 @@ class NodeResourcesBalancedAllocation:
         after: list[Fractions] = []
         known: list[Mask] = []
         for column, asked in self._columns(pod_class, nodes):
-            capacity = nodes.resources.allocatable[column, rows]
-            requested = nodes.resources.requested[column, rows]
-            divisor = np.maximum(capacity, 1)
+            capacity = nodes.resources.allocatable[column][rows]
+            requested = nodes.resources.requested[column][rows]
             known.append(capacity != 0)
-            before.append(np.minimum(requested / divisor, 1.0))
-            after.append(np.minimum((requested + asked) / divisor, 1.0))
+            capacity = np.maximum(capacity, 1)
+            before.append(np.minimum(requested / capacity, 1.0))
+            after.append(np.minimum((requested + asked) / capacity, 1.0))
         size = count(rows)
         return 50 + (50 + _evenness(after, known, size) - _evenness(before, known, size)) // 2
 
@@ -57,15 +53,12 @@ class NodeResourcesBalancedAllocation:
         before: list[float] = []
         after: list[float] = []
         for column, asked in self._columns(pod_class, nodes):
-            capacity = nodes.resources.allocatable.item(column, row)
+            capacity = nodes.resources.allocatable[column].item(row)
             if capacity:
-                requested = nodes.resources.requested.item(column, row)
+                requested = nodes.resources.requested[column].item(row)
                 before.append(min(requested / capacity, 1.0))
                 after.append(min((requested + asked) / capacity, 1.0))
         return 50 + (50 + _evenness_of_row(after) - _evenness_of_row(before)) // 2
-
-    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
-        return None
 
     def _columns(self, pod_class: PodClass, nodes: NodeTable) -> list[tuple[int, int]]:
         """(column, what the pod asks of it), without what no node has and special resources that are not asked for."""

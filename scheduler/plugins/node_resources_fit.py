@@ -7,8 +7,7 @@ LeastAllocated. What a pod asks for is worked out in ``cluster.requests``, what 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,8 +17,8 @@ from scheduler.cluster.columns import Amounts, Ids, Mask, Rows, count
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod_requests
-from scheduler.cluster.resources import CPU_COLUMN, MEMORY_COLUMN, PODS_COLUMN, ResourceColumns, read_amount
-from scheduler.framework.plugin import Normalization, PreFilterAnswer, Scores
+from scheduler.cluster.resources import PODS_COLUMN, ResourceColumns, read_amount
+from scheduler.framework.plugin import CounterFilter, CounterScore, Scores
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
 
@@ -29,11 +28,10 @@ ResourceWeights = tuple[tuple[str, int], ...]
 DEFAULT_RESOURCES: ResourceWeights = ((CPU, 1), (MEMORY, 1))
 
 
-class NodeResourcesFit:
+class NodeResourcesFit(CounterFilter, CounterScore):
     """``resources``: the names to score by, each with its weight, 1 to 100."""
 
-    name: Final = "NodeResourcesFit"
-    normalization: Final = Normalization.NONE
+    name = "NodeResourcesFit"
 
     def __init__(self, resources: ResourceWeights = DEFAULT_RESOURCES) -> None:
         self._resources = resources
@@ -50,31 +48,28 @@ class NodeResourcesFit:
 
     # Filter
 
-    def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
-        return None
-
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         resources = nodes.resources
-        fits = resources.requested[PODS_COLUMN, rows] < resources.allocatable[PODS_COLUMN, rows]
+        fits = resources.requested[PODS_COLUMN][rows] < resources.allocatable[PODS_COLUMN][rows]
         for name, amount in pod_class.requests.amounts:
             fits &= _free(resources, name, rows) >= amount
         return fits
 
     def filter_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> bool:
         resources = nodes.resources
-        allocatable, requested = resources.allocatable.item, resources.requested.item
-        if requested(PODS_COLUMN, row) >= allocatable(PODS_COLUMN, row):
+        allocatable, requested = resources.allocatable, resources.requested
+        if requested[PODS_COLUMN].item(row) >= allocatable[PODS_COLUMN].item(row):
             return False
         for name, amount in pod_class.requests.amounts:
             column = resources.column(name)
-            if column is None or amount > allocatable(column, row) - requested(column, row):
+            if column is None or amount > allocatable[column].item(row) - requested[column].item(row):
                 return False
         return True
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         """All that is short on each row; few combinations occur, so rows are told apart by a number per combination."""
         resources = nodes.resources
-        short = [resources.requested[PODS_COLUMN, rows] >= resources.allocatable[PODS_COLUMN, rows]]
+        short = [resources.requested[PODS_COLUMN][rows] >= resources.allocatable[PODS_COLUMN][rows]]
         hopeless = np.zeros(count(rows), dtype=np.bool_)
         for name, amount in pod_class.requests.amounts:
             short.append(_free(resources, name, rows) < amount)
@@ -92,21 +87,23 @@ class NodeResourcesFit:
 
     # Score
 
-    def pre_score(self, pod_class: PodClass) -> None:
-        return None
-
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         """LeastAllocated: the weighted mean of what stays free, in percent of the node."""
-        total = np.zeros(count(rows), dtype=np.int64)
-        weights = np.zeros(count(rows), dtype=np.int64)
+        total: Amounts = np.zeros(count(rows), dtype=np.int64)
+        weights: Amounts | int = 0
         for name, weight in self._resources:
             asked = pod_class.scoring.get(name, 0)
-            if not asked and is_scalar(name):
+            column = nodes.resources.column(name)
+            if column is None or (not asked and is_scalar(name)):
                 continue
-            capacity = _allocatable(nodes.resources, name, rows)
-            free = np.maximum(capacity - _used(nodes.resources, name, rows) - asked, 0)
-            total += free * 100 // np.maximum(capacity, 1) * weight
-            weights += (capacity != 0) * weight
+            capacity = nodes.resources.allocatable[column][rows]
+            free = np.maximum(capacity - nodes.resources.scored[column][rows] - asked, 0)
+            if capacity.all():  # as a rule; then one weight holds for all rows, which halves the work
+                total += free * 100 // capacity * weight
+                weights = weights + weight
+            else:
+                total += free * 100 // np.maximum(capacity, 1) * weight
+                weights = weights + (capacity != 0) * weight
         return total // np.maximum(weights, 1)
 
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
@@ -117,20 +114,12 @@ class NodeResourcesFit:
             column = resources.column(name)
             if column is None or (not asked and is_scalar(name)):
                 continue
-            capacity = resources.allocatable.item(column, row)
-            if not capacity:
-                continue
-            used = (resources.nonzero if column in _DEFAULTED else resources.requested).item(column, row)
-            total += max(capacity - used - asked, 0) * 100 // capacity * weight
-            weights += weight
+            capacity = resources.allocatable[column].item(row)
+            if capacity:
+                free = max(capacity - resources.scored[column].item(row) - asked, 0)
+                total += free * 100 // capacity * weight
+                weights += weight
         return total // weights if weights else 0
-
-    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
-        return None
-
-
-_DEFAULTED = frozenset({CPU_COLUMN, MEMORY_COLUMN})
-"""Columns of which ``nonzero`` keeps a count with defaults for containers that ask for nothing."""
 
 
 def is_scalar(name: str) -> bool:
@@ -140,21 +129,14 @@ def is_scalar(name: str) -> bool:
 
 def _allocatable(resources: ResourceColumns, name: str, rows: Rows) -> Amounts:
     column = resources.column(name)
-    return np.zeros(count(rows), dtype=np.int64) if column is None else resources.allocatable[column, rows]
+    return np.zeros(count(rows), dtype=np.int64) if column is None else resources.allocatable[column][rows]
 
 
 def _free(resources: ResourceColumns, name: str, rows: Rows) -> Amounts:
     column = resources.column(name)
     if column is None:
         return np.zeros(count(rows), dtype=np.int64)
-    return resources.allocatable[column, rows] - resources.requested[column, rows]
-
-
-def _used(resources: ResourceColumns, name: str, rows: Rows) -> Amounts:
-    column = resources.column(name)
-    if column is None:
-        return np.zeros(count(rows), dtype=np.int64)
-    return (resources.nonzero if column in _DEFAULTED else resources.requested)[column, rows]
+    return resources.allocatable[column][rows] - resources.requested[column][rows]
 
 
 def _has_room(pod: Pod, event: ClusterEvent) -> bool:

@@ -6,7 +6,6 @@ Mirrors ``plugins/nodeunschedulable``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from scheduler.api.node import Node, Taint
 from scheduler.api.pod import Pod
@@ -14,7 +13,7 @@ from scheduler.api.tolerations import any_tolerates
 from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import SKIP, PreFilterAnswer, same_for_all
+from scheduler.framework.plugin import SKIP, FilterPlugin, PreFilterAnswer, same_for_all
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints
 
@@ -23,10 +22,10 @@ CORDON = Taint(key="node.kubernetes.io/unschedulable", value="", effect="NoSched
 """The taint that stands for ``spec.unschedulable``."""
 
 
-class NodeUnschedulable:
+class NodeUnschedulable(FilterPlugin):
     """Filters by ``spec.unschedulable`` of nodes."""
 
-    name: Final = "NodeUnschedulable"
+    name = "NodeUnschedulable"
 
     @property
     def hints(self) -> QueueingHints:

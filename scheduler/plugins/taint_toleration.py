@@ -5,8 +5,7 @@ Mirrors ``plugins/tainttoleration``. Evaluated once per distinct set of taints.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from scheduler.api.tolerations import any_tolerates
 from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import Normalization, PreFilterAnswer, Scores, same_for_all
+from scheduler.framework.plugin import FilterPlugin, Normalization, ScorePlugin, Scores, same_for_all
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
 
@@ -26,11 +25,11 @@ _FORBIDDING = frozenset({"NoSchedule", "NoExecute"})
 _DISCOURAGING = "PreferNoSchedule"
 
 
-class TaintToleration:
+class TaintToleration(FilterPlugin, ScorePlugin):
     """Filters by the taints that forbid, scores by those that discourage: the fewer, the better."""
 
-    name: Final = "TaintToleration"
-    normalization: Final = Normalization.REVERSED
+    name = "TaintToleration"
+    normalization = Normalization.REVERSED
 
     @property
     def hints(self) -> QueueingHints:
@@ -40,9 +39,6 @@ class TaintToleration:
             EventKind.TARGET_POD_TOLERATION: always,
         }
 
-    def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
-        return None
-
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         tolerations = pod_class.spec.tolerations
         return nodes.taint_sets.gather(lambda taints: _is_tolerable(tolerations, taints), nodes.taints[rows], np.bool_)
@@ -50,16 +46,10 @@ class TaintToleration:
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         return same_for_all(rows, Rejection(Code.UNRESOLVABLE, self.name, (REASON,)))
 
-    def pre_score(self, pod_class: PodClass) -> None:
-        return None
-
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         """How many discouraging taints the pod does not tolerate."""
         tolerations = [t for t in pod_class.spec.tolerations if t.effect in {"", _DISCOURAGING}]
         return nodes.taint_sets.gather(lambda taints: _discouraging(tolerations, taints), nodes.taints[rows], np.int64)
-
-    def epoch(self, pod_class: PodClass, nodes: NodeTable) -> Hashable:
-        return None
 
 
 def _is_tolerable(tolerations: Sequence[Toleration], taints: Iterable[Taint]) -> bool:

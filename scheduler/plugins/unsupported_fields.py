@@ -7,14 +7,12 @@ and DynamicResources decide these fields; until they are here, such pods wait wi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from scheduler.api.affinity import PodAffinity
 from scheduler.api.pod import PodSpec, Volume
 from scheduler.cluster.pod_class import PodClass
-from scheduler.framework.plugin import SKIP, PreFilterAnswer
+from scheduler.framework.plugin import SKIP, PreFilterAnswer, PreFilterPlugin
 from scheduler.framework.status import Code, Rejection
-from scheduler.queue.events import QueueingHints
 
 _VOLUMES = {
     "persistent_volume_claim": "persistentVolumeClaim",
@@ -27,11 +25,10 @@ _VOLUMES = {
 """Sources that bind a pod to certain nodes."""
 
 
-class UnsupportedFields:
+class UnsupportedFields(PreFilterPlugin):
     """Rejects the whole pod in PreFilter. No event helps: only a changed pod does, which is tried anew anyway."""
 
-    name: Final = "UnsupportedFields"
-    hints: QueueingHints = {}
+    name = "UnsupportedFields"
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
         fields = dict.fromkeys(_unsupported(pod_class.spec))
