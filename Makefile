@@ -27,7 +27,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## run the whole job on an embedded cluster (ARGS=--serve keeps it running for kubectl)
 	@$(BIN)/multiarch-scheduler demo $(ARGS)
 
-demo-real: $(READY) ## run the demo on a real control plane, built on first use
+demo-real: real-binaries ## run the demo on a real control plane, built on first use
 	@$(BIN)/python -m tests.cluster.demo $(ARGS)
 
 test: $(READY) ## run every test that needs no Go toolchain

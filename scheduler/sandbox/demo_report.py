@@ -41,17 +41,17 @@ def show_cluster(console: Console, nodes: Sequence[Node]) -> None:
 def show_images(console: Console, registry: str) -> None:
     table = _table(f"The images, in a registry at {registry}", "image", "built for", "shape")
     for image in IMAGES:
-        platforms = ", ".join(map(str, image.platforms))
-        table.add_row(image.name, platforms, "index" if image.index else "single manifest")
+        table.add_row(image.name, _built_for(image.name), "index" if image.index else "single manifest")
     console.print(table)
 
 
 def show_placed(console: Console, placed: Sequence[tuple[Workload, list[Pod]]], nodes: int) -> None:
-    table = _table("Placed", "workload", "pods", "placed on", "why there")
+    table = _table("Placed", "workload", "pods", "placed on", "can run on", "as its images are built for")
     for workload, pods in placed:
         per_node = Counter(pod.spec.node_name for pod in pods)
-        where = ", ".join(f"{node}: {count}" for node, count in sorted(per_node.items()))
-        table.add_row(workload.name, str(len(pods)), where, _why(workload, nodes))
+        where = "\n".join(f"{node}: {count}" for node, count in sorted(per_node.items()))
+        table.add_row(workload.name, str(len(pods)), where, f"{len(workload.runs_on)} of {nodes}", _because(workload))
+        table.add_section()
     console.print(table)
 
 
@@ -96,18 +96,14 @@ def show_invitation(console: Console, kubeconfig: Path, log: Path, registry: str
         console.print(f"  {command}", style="bold", soft_wrap=True)
 
 
-def _why(workload: Workload, nodes: int) -> str:
-    """The images that narrow the choice, and to how many nodes."""
-    images = {image.name: image for image in IMAGES}
-    if len(workload.runs_on) == nodes:
-        return f"its image runs on all {nodes} nodes"
-    platforms = [", ".join(str(platform) for platform in images[name].platforms) for name in workload.images]
-    built = f"built for {platforms[0]}"
-    if len(platforms) > 1:
-        built = "; ".join(
-            f"{name.split('/')[-1]} for {built}" for name, built in zip(workload.images, platforms, strict=True)
-        )
-    return f"{built}: {len(workload.runs_on)} of {nodes} nodes"
+def _because(workload: Workload) -> str:
+    if len(workload.images) == 1:
+        return _built_for(workload.images[0])
+    return "\n".join(f"{name}:\n{_built_for(name)}" for name in workload.images)
+
+
+def _built_for(image: str) -> str:
+    return "\n".join(str(platform) for each in IMAGES if each.name == image for platform in each.platforms)
 
 
 def _table(title: str, *columns: str) -> Table:
