@@ -60,6 +60,11 @@ class Resolver:
         self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._names: LRUCache[str, _Name | ImageFailure] = LRUCache(_NAMES)
 
+    @property
+    def under_way(self) -> int:
+        """How many images are being asked for right now."""
+        return len(self._flights)
+
     def known(self, image: str, scope: str = "") -> ImageAnswer | None:
         """The answer as far as it is known and good without asking; ``scope`` is `Keyring.scope` of the image."""
         name = self._name(image)

@@ -42,6 +42,17 @@ class _Injected:
             and (self.repository is None or self.repository == repository)
         )
 
+    async def meet(self, request: web.Request) -> web.StreamResponse | None:
+        """Let the fault act; a request that it let pass does not count."""
+        passed = False
+        try:
+            answer = await self.fault(request)
+            passed = answer is None
+        finally:
+            if self.times is not None and not passed:
+                self.times -= 1
+        return answer
+
 
 class SandboxRegistry:
     """Repositories with manifests, tags and blobs, served from memory."""
@@ -166,10 +177,8 @@ class SandboxRegistry:
         for injected in self._faults:
             if not injected.applies(kind, repository):
                 continue
-            answer = await injected.fault(request)
+            answer = await injected.meet(request)
             if answer is not None:
-                if injected.times is not None:
-                    injected.times -= 1
                 return answer
         if repository and self.access is not None:
             refusal = self.access.refusal(request, repository)
