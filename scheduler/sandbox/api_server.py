@@ -38,7 +38,10 @@ from scheduler.sandbox.apiserver.writes import Writer
 LARGEST_BODY = 3 * 1024 * 1024  # bytes; the real server's limit of a request
 _OPEN_TO_ALL = ("/healthz", "/livez", "/readyz", "/version")
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-_SYSTEM_CLASSES = (("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000))
+_SYSTEM_CLASSES = (
+    ("system-cluster-critical", 2_000_000_000, "for pods that the cluster needs, and that may move to another node"),
+    ("system-node-critical", 2_000_001_000, "for pods that their node needs"),
+)
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 
 
@@ -134,7 +137,7 @@ class SandboxApiServer:
         """Create an object with kind and apiVersion as a POST would, without the request. Raises StatusError."""
         resource = _resource_of(document)
         namespace = (document["metadata"].get("namespace") or "default") if resource.namespaced else ""
-        stored, _ = self._writer.create(resource, namespace, document, WriteOptions(field_validation="Strict"))
+        stored = self._writer.create(resource, namespace, document, WriteOptions(field_validation="Strict"))
         return stored.document
 
     def cut_watches(self) -> None:
@@ -188,13 +191,14 @@ class SandboxApiServer:
     def _create_system_objects(self) -> None:
         for name in _NAMESPACES:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        for name, value in _SYSTEM_CLASSES:
+        for name, value, description in _SYSTEM_CLASSES:
             self.create(
                 {
                     "apiVersion": "scheduling.k8s.io/v1",
                     "kind": "PriorityClass",
                     "metadata": {"name": name},
                     "value": value,
+                    "description": description,
                 }
             )
 

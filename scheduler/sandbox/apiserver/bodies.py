@@ -21,6 +21,8 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     field_validation: str = "Warn"
     """What to do about unknown fields: Ignore, Warn (drop and say so) or Strict (refuse)."""
+    warnings: list[str] = []
+    """What the client is to be told besides the answer, which may be an error. Filled while the write is done."""
 
 
 class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,18 +58,22 @@ def parse_delete_options(query: Mapping[str, str], body: bytes, content_type: st
         raise bad_request(f"invalid DeleteOptions: {error}") from error
 
 
-def conforming(resource: Resource, value: Any, options: WriteOptions) -> tuple[Document, list[str]]:
-    """The document in its stored form, and warnings for the client. Raises StatusError (400)."""
+def conforming(resource: Resource, value: Any, options: WriteOptions) -> Document:
+    """The document in its stored form; the options get warnings for the client. Raises StatusError (400)."""
     document = without_type(value, resource.api_version, resource.kind)
-    unknown = conform(document, definition_of(resource.api_version, resource.kind))
-    warnings = [f'unknown field "{field}"' for field in unknown]
+    unknown = [
+        f'unknown field "{field}"' for field in conform(document, definition_of(resource.api_version, resource.kind))
+    ]
     if unknown and options.field_validation == "Strict":
-        raise bad_request(f"strict decoding error: {', '.join(warnings)}")
+        raise bad_request(f"strict decoding error: {', '.join(unknown)}")
+    if options.field_validation == "Warn":
+        options.warnings.extend(unknown)
     document.setdefault("metadata", {}).pop("managedFields", None)
     document["metadata"].pop("selfLink", None)
     if resource.storage == "events" and resource.group:
         document = to_core(document)
-    return document, [] if options.field_validation == "Ignore" else warnings
+        conform(document, definition_of("v1", "Event"))
+    return document
 
 
 def without_type(value: Any, api_version: str, kind: str) -> Document:

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from scheduler.sandbox.apiserver.documents import Document
 from scheduler.sandbox.apiserver.resources import RESOURCES, Resource
-from scheduler.sandbox.apiserver.statuses import no_such_path
+from scheduler.sandbox.apiserver.statuses import page_not_found
 
 VERSION: Document = {
     "major": "1",
@@ -41,7 +41,7 @@ def group_list() -> Document:
 def group(name: str) -> Document:
     """``/apis/<group>``. Raises StatusError (404)."""
     if name not in group_names():
-        raise no_such_path()
+        raise page_not_found()
     return {"kind": "APIGroup", "apiVersion": "v1"} | _group(name)
 
 
@@ -50,7 +50,7 @@ def resource_list(group_name: str, version: str) -> Document:
     served = [r for r in RESOURCES if (r.group, r.version) == (group_name, version)]
     review = _REVIEWS.get(group_name)
     if version != "v1" or not (served or review):
-        raise no_such_path()
+        raise page_not_found()
     resources = [entry for resource in served for entry in _entries(resource)]
     if review:
         resources.append(_entry(review[1], review[0], namespaced=False, verbs=["create"]))

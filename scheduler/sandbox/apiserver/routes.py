@@ -9,17 +9,19 @@ Raises nothing: every StatusError becomes its Status object. Connections, authen
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp import web
 
 from scheduler.sandbox.apiserver import discovery
-from scheduler.sandbox.apiserver.bodies import parse_delete_options, parse_write_options
-from scheduler.sandbox.apiserver.documents import Document, encode, timestamp
+from scheduler.sandbox.apiserver.bodies import WriteOptions, parse_delete_options, parse_write_options
+from scheduler.sandbox.apiserver.documents import Document, encode
 from scheduler.sandbox.apiserver.reading import is_true, list_page, parse_list_options
 from scheduler.sandbox.apiserver.rules.pod_actions import bind, evict
 from scheduler.sandbox.apiserver.schema import openapi
 from scheduler.sandbox.apiserver.schema.decoding import parse_body
-from scheduler.sandbox.apiserver.statuses import StatusError, method_not_allowed, no_such_path, success
+from scheduler.sandbox.apiserver.statuses import StatusError, method_not_allowed, page_not_found, success
 from scheduler.sandbox.apiserver.store import Store
 from scheduler.sandbox.apiserver.targets import Target, parse_target
 from scheduler.sandbox.apiserver.views.negotiation import accepted_types, negotiate
@@ -57,9 +59,9 @@ class Routes:
         match request.method:
             case "GET" if is_watch(request):
                 return await self._watch(request, target)
-            case "GET" if target.name:
+            case "GET" if target.name and target.subresource not in _ACTIONS:
                 return self._get(request, target)
-            case "GET":
+            case "GET" if not target.name:
                 return self._list(request, target)
             case "POST" if target.subresource in _ACTIONS:
                 return self._act(request, target, body)
@@ -109,38 +111,28 @@ class Routes:
 
     def _create(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        stored, warnings = self._writer.create(
-            target.resource,
-            target.namespace,
-            parse_body(body, _content_type(request)),
-            parse_write_options(request.query),
-        )
-        return _json(representation.one(stored), 201, warnings)
+        value = parse_body(body, _content_type(request))
+        with _write_options(request) as options:
+            stored = self._writer.create(target.resource, target.namespace, value, options)
+        return _json(representation.one(stored), 201, options.warnings)
 
     def _update(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        stored, warnings = self._writer.update(
-            target.resource,
-            target.namespace,
-            target.name,
-            target.subresource,
-            parse_body(body, _content_type(request)),
-            parse_write_options(request.query),
-        )
-        return _json(representation.one(stored), 200, warnings)
+        value = parse_body(body, _content_type(request))
+        with _write_options(request) as options:
+            stored = self._writer.update(
+                target.resource, target.namespace, target.name, target.subresource, value, options
+            )
+        return _json(representation.one(stored), 200, options.warnings)
 
     def _patch(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        stored, warnings, created = self._writer.patch(
-            target.resource,
-            target.namespace,
-            target.name,
-            target.subresource,
-            body,
-            _content_type(request),
-            parse_write_options(request.query),
-        )
-        return _json(representation.one(stored), 201 if created else 200, warnings)
+        content_type = _content_type(request)
+        with _write_options(request) as options:
+            stored, created = self._writer.patch(
+                target.resource, target.namespace, target.name, target.subresource, body, content_type, options
+            )
+        return _json(representation.one(stored), 201 if created else 200, options.warnings)
 
     def _act(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         _ACTIONS[target.subresource](
@@ -196,7 +188,7 @@ class Routes:
             case "POST", ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
                 return _json(encode(_allowed(parse_body(body, _content_type(request)))), 201)
             case _:
-                raise no_such_path()
+                raise page_not_found()
 
 
 def _discovered(parts: list[str], host: str) -> Document:
@@ -212,7 +204,18 @@ def _discovered(parts: list[str], host: str) -> Document:
         case ["apis", group, version]:
             return discovery.resource_list(group, version)
         case _:
-            raise no_such_path()
+            raise page_not_found()
+
+
+@contextmanager
+def _write_options(request: web.BaseRequest) -> Iterator[WriteOptions]:
+    """The options of a write. An error that the write ends in takes the warnings along."""
+    options = parse_write_options(request.query)
+    try:
+        yield options
+    except StatusError as error:
+        error.warnings += options.warnings
+        raise
 
 
 def is_watch(request: web.BaseRequest) -> bool:
@@ -239,7 +242,7 @@ def _allowed(review: Document) -> Document:
     return {
         "kind": "SelfSubjectAccessReview",
         "apiVersion": "authorization.k8s.io/v1",
-        "metadata": {"creationTimestamp": timestamp()},
+        "metadata": {},
         "spec": review.get("spec") or {},
         "status": {"allowed": True},
     }
@@ -249,13 +252,20 @@ def error_response(error: StatusError) -> web.Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.code == 401:
         headers["WWW-Authenticate"] = 'Basic realm="kubernetes"'
-    return web.Response(body=encode(error.status()), status=error.code, content_type=JSON, headers=headers)
+    if error.plain:
+        return web.Response(text=str(error), status=error.code, headers=headers)
+    response = web.Response(body=encode(error.status()), status=error.code, content_type=JSON, headers=headers)
+    return _with_warnings(response, error.warnings)
 
 
 def _json(body: bytes, status: int = 200, warnings: list[str] | None = None, content_type: str = JSON) -> web.Response:
     response = web.Response(body=body, status=status)
     response.headers["Content-Type"] = content_type
     response.headers["Cache-Control"] = "no-cache, private"
-    for warning in warnings or ():
-        response.headers.add("Warning", f"299 - {msgspec.json.encode(warning).decode()}")
+    return _with_warnings(response, warnings or [])
+
+
+def _with_warnings(response: web.Response, warnings: list[str]) -> web.Response:
+    for warning in warnings:
+        response.headers.add("Warning", f"299 - {encode(warning).decode()}")
     return response

@@ -37,11 +37,16 @@ class StatusError(Exception):
         details: Document | None = None,
         retry_after: int | None = None,
         continue_token: str = "",
+        plain: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.retry_after = retry_after
+        self.plain = plain
+        """Is the message all there is to be sent?"""
+        self.warnings: list[str] = []
+        """For the headers of the answer: what was found before the error was."""
         self._message = message
         self._details = dict(details or {})
         self._continue = continue_token
@@ -76,9 +81,7 @@ def unauthorized() -> StatusError:
 
 
 def anonymous_forbidden(method: str, path: str) -> StatusError:
-    return StatusError(
-        403, "Forbidden", f'forbidden: User "system:anonymous" cannot {method.lower()} path "{path}"', details={}
-    )
+    return StatusError(403, "Forbidden", f'forbidden: User "system:anonymous" cannot {method.lower()} path "{path}"')
 
 
 def forbidden(resource: Resource, name: str, why: str) -> StatusError:
@@ -92,7 +95,13 @@ def not_found(resource: Resource, name: str) -> StatusError:
 
 
 def no_such_path() -> StatusError:
-    return StatusError(404, "NotFound", "the server could not find the requested resource", details={})
+    """A path below a group and version that are served."""
+    return StatusError(404, "NotFound", "the server could not find the requested resource")
+
+
+def page_not_found() -> StatusError:
+    """Any other path. Go answers it before anything of Kubernetes does, so the body is no Status but text."""
+    return StatusError(404, "NotFound", "404 page not found\n", plain=True)
 
 
 def method_not_allowed(method: str) -> StatusError:
@@ -145,7 +154,9 @@ def unsupported_media_type(content_type: str, supported: str) -> StatusError:
 
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> StatusError:
-    return invalid_kind(resource.group, resource.kind, name, causes)
+    # An Event is validated as the core's, whatever API it came by.
+    group = "" if resource.storage == "events" else resource.group
+    return invalid_kind(group, resource.kind, name, causes)
 
 
 def invalid_kind(group: str, kind: str, name: str, causes: Sequence[Cause]) -> StatusError:
@@ -158,9 +169,9 @@ def invalid_kind(group: str, kind: str, name: str, causes: Sequence[Cause]) -> S
         "Invalid",
         f'{qualified} "{name}" is invalid: {text}',
         details={
-            "name": name,
+            **({"name": name} if name else {}),
             **({"group": group} if group else {}),
-            "kind": kind,
+            **({"kind": kind} if kind else {}),
             "causes": [{"reason": cause.kind, "message": cause.message, "field": cause.field} for cause in causes],
         },
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from scheduler.sandbox.apiserver.resources import Resource, find_resource
-from scheduler.sandbox.apiserver.statuses import no_such_path
+from scheduler.sandbox.apiserver.resources import RESOURCES, Resource, find_resource
+from scheduler.sandbox.apiserver.statuses import no_such_path, page_not_found
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -29,6 +29,8 @@ def parse_target(path: str) -> Target:
     if not 1 <= len(parts) <= 3:
         raise no_such_path()
     plural, name, subresource = (*parts, "", "")[:3]
+    if not any((known.group, known.version) == (group, version) for known in RESOURCES):
+        raise page_not_found()
     resource = find_resource(group, version, plural)
     if resource is None or (namespace and not resource.namespaced) or (name and resource.namespaced and not namespace):
         raise no_such_path()
@@ -48,4 +50,4 @@ def _split(path: str) -> tuple[str, str, list[str]]:
         case ["apis", group, version, *parts]:
             return group, version, parts
         case _:
-            raise no_such_path()
+            raise page_not_found()

@@ -26,10 +26,13 @@ from scheduler.sandbox.apiserver.rules.events import from_core
 from scheduler.sandbox.apiserver.rules.validation import check_new, check_status_update, check_update
 from scheduler.sandbox.apiserver.schema.fields import definition_of
 from scheduler.sandbox.apiserver.statuses import (
+    Cause,
+    StatusError,
     already_exists,
     bad_request,
     conflict,
     internal,
+    invalid_kind,
     modified_meanwhile,
     not_found,
 )
@@ -39,7 +42,9 @@ _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes: a 
 _SUFFIX_LENGTH = 5
 _LONGEST_GENERATED = 63
 _NAME_ATTEMPTS = 8
-_COUNTS_GENERATIONS = frozenset(["Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "PodDisruptionBudget"])
+_COUNTS_GENERATIONS = frozenset(
+    ["Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "PodDisruptionBudget", "PriorityClass"]
+)
 _SERVER_FIELDS = ("creationTimestamp", "uid", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
@@ -58,9 +63,8 @@ class Writer:
 
     # Create
 
-    def create(self, resource: Resource, namespace: str, value: Any, options: WriteOptions) -> tuple[Stored, list[str]]:
-        """The new object, and warnings."""
-        document, warnings = conforming(resource, value, options)
+    def create(self, resource: Resource, namespace: str, value: Any, options: WriteOptions) -> Stored:
+        document = conforming(resource, value, options)
         metadata = document["metadata"]
         if metadata.get("resourceVersion"):
             raise internal("resourceVersion should not be set on objects to be created")
@@ -73,15 +77,13 @@ class Writer:
         metadata["creationTimestamp"] = timestamp()
         if resource.kind in _COUNTS_GENERATIONS:
             metadata["generation"] = 1
-        if resource.kind == "Pod":
-            document.setdefault("spec", {})
         apply_defaults(resource, document)
         admit_new(self._store, resource, document)
         status_on_creation(resource, document)
         check_new(resource, document)
         if self._store.collection(resource.storage).get(key) is not None:
             raise already_exists(resource, name)
-        return self._put(resource, key, document, options), warnings
+        return self._put(resource, key, document, options)
 
     def _name(self, resource: Resource, namespace: str, metadata: Document) -> str:
         if metadata.get("name") or not metadata.get("generateName"):
@@ -98,14 +100,12 @@ class Writer:
 
     def update(
         self, resource: Resource, namespace: str, name: str, subresource: str, value: Any, options: WriteOptions
-    ) -> tuple[Stored, list[str]]:
+    ) -> Stored:
         before = self.current(resource, namespace, name)
-        document, warnings = conforming(resource, value, options)
-        if (document["metadata"].get("name") or name) != name:
-            raise bad_request(
-                f"the name of the object ({document['metadata']['name']}) does not match the name on the URL ({name})"
-            )
-        return self._replace(resource, before, document, subresource, options), warnings
+        document = conforming(resource, value, options)
+        _check_name(document, name)
+        self.check_uid(resource, before, document["metadata"].get("uid"))
+        return self._replace(resource, before, document, subresource, options)
 
     def patch(
         self,
@@ -116,27 +116,37 @@ class Writer:
         body: bytes,
         content_type: str,
         options: WriteOptions,
-    ) -> tuple[Stored, list[str], bool]:
-        """The object, warnings, and whether it was created, which only an apply does."""
+    ) -> tuple[Stored, bool]:
+        """The object, and whether it was created, which only an apply does."""
         definition = definition_of(resource.api_version, resource.kind)
         applies = content_type.startswith(APPLY_PATCH)
         key = key_of(resource, namespace, name)
         if applies and not subresource and self._store.collection(resource.storage).get(key) is None:
             applied = patched({"metadata": {"name": name}}, body, content_type, definition)
-            return *self.create(resource, namespace, applied, options), True
+            return self.create(resource, namespace, applied, options), True
         before = self.current(resource, namespace, name)
         document = decoded_copy(before.encoded)
         if resource.storage == "events" and resource.group:
             document = from_core(document)
         typed = {"kind": resource.kind, "apiVersion": resource.api_version, **document}
-        changed, warnings = conforming(resource, patched(typed, body, content_type, definition), options)
-        return self._replace(resource, before, changed, subresource, options), warnings, False
+        changed = self._conforming_patch(resource, patched(typed, body, content_type, definition), options)
+        _check_name(changed, name)
+        return self._replace(resource, before, changed, subresource, options), False
+
+    def _conforming_patch(self, resource: Resource, value: Any, options: WriteOptions) -> Document:
+        """As ``conforming``, but a field that nobody knows is a fault of the patch, which has no kind."""
+        try:
+            return conforming(resource, value, options)
+        except StatusError as error:
+            cause = Cause("patch", "FieldValueInvalid", str(error))
+            raise invalid_kind("", "", "", [cause]) if "strict" in str(error) else error from None
 
     def _replace(
         self, resource: Resource, before: Stored, document: Document, subresource: str, options: WriteOptions
     ) -> Stored:
         old = before.document
-        self._check_preconditions(resource, before, document["metadata"])
+        if document["metadata"].get("resourceVersion") not in {None, "", str(before.revision)}:
+            raise modified_meanwhile(resource, old["metadata"]["name"])
         document["metadata"] = _kept_metadata(document["metadata"], old["metadata"])
         if subresource == "status":
             document = _only_status(resource, document, old)
@@ -152,12 +162,6 @@ class Writer:
         if _is_finished(document["metadata"]) and not options.dry_run:
             return self._remove(resource, before.key)
         return self._put(resource, before.key, document, options)
-
-    def _check_preconditions(self, resource: Resource, before: Stored, metadata: Document) -> None:
-        name = before.document["metadata"]["name"]
-        if metadata.get("resourceVersion") not in {None, "", str(before.revision)}:
-            raise modified_meanwhile(resource, name)
-        self.check_uid(resource, before, metadata.get("uid"))
 
     def check_uid(self, resource: Resource, before: Stored, uid: str | None) -> None:
         """Raises StatusError (409) when the object is another one of the same name."""
@@ -186,12 +190,15 @@ class Writer:
             )
         document = decoded_copy(before.encoded)
         self._mark_deleted(resource, document, options.grace_period_seconds)
+        finished = _is_finished(document["metadata"])
         if options.dry_run:
-            return before, _is_finished(document["metadata"])
+            return Stored(before.key, document, encode(document), before.revision), finished
         if resource.kind == "Namespace":
             return self._delete_namespace(before, document)
-        if _is_finished(document["metadata"]):
-            return self._remove(resource, before.key), True
+        if finished:
+            last = self._remove(resource, before.key)
+            document["metadata"]["resourceVersion"] = str(last.revision)
+            return Stored(before.key, document, encode(document), last.revision), True
         return self._store.put(resource.storage, before.key, document), False
 
     def _mark_deleted(self, resource: Resource, document: Document, asked: int | None) -> None:
@@ -202,10 +209,10 @@ class Writer:
             grace = min(grace, metadata.get("deletionGracePeriodSeconds", 0))
             if grace == metadata.get("deletionGracePeriodSeconds", 0):
                 return
+        elif "generation" in metadata:
+            metadata["generation"] += 1
         metadata["deletionTimestamp"] = timestamp(datetime.now(UTC) + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace
-        if "generation" in metadata:
-            metadata["generation"] += 1
 
     def _delete_namespace(self, before: Stored, document: Document) -> tuple[Stored, bool]:
         """Mark it as terminating and delete what is in it; it goes with the last of that."""
@@ -253,6 +260,11 @@ class Writer:
 
 def key_of(resource: Resource, namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if resource.namespaced else name
+
+
+def _check_name(document: Document, name: str) -> None:
+    if (given := document["metadata"].get("name") or name) != name:
+        raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
 
 
 def _place(resource: Resource, namespace: str, metadata: Document) -> None:

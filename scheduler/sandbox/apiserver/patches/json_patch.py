@@ -40,7 +40,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
             if _get(document, path) != _value(operation):
                 raise _failed(f"testing path {operation['path']} failed")
         case other:
-            raise bad_request(f"a JSON patch knows no operation {other!r}")
+            raise _failed(f"a JSON patch knows no operation {other!r}")
     return document
 
 

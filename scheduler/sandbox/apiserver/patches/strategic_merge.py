@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler.sandbox.apiserver.documents import Document
 from scheduler.sandbox.apiserver.schema.fields import FieldType, field_type, fields_of
-from scheduler.sandbox.apiserver.statuses import bad_request
+from scheduler.sandbox.apiserver.statuses import bad_request, internal
 
 _DIRECTIVE = "$patch"
 _RETAIN = "$retainKeys"
@@ -29,23 +29,21 @@ def strategic_merge(document: Document, patch: Document, definition: str) -> Doc
             pass
         case other:
             raise bad_request(f"unknown patch type: {other!r}")
+    if _RETAIN in patch:
+        document = {field: value for field, value in document.items() if field in patch[_RETAIN]}
     for field, value in patch.items():
         if not field.startswith("$"):
-            _merge_field(document, field, value, field_type(definition, field))
+            _merge_field(document, field, value, field_type(definition, field), patch.get(_ORDER + field))
     for field, value in patch.items():
         if field.startswith(_DELETE_VALUES):
             name = field.removeprefix(_DELETE_VALUES)
             document[name] = [item for item in document.get(name) or [] if item not in value]
-        elif field.startswith(_ORDER):
-            name = field.removeprefix(_ORDER)
-            if document.get(name):
-                document[name] = _ordered(document[name], value, field_type(definition, name).merge_key)
-    if _RETAIN in patch:
-        return {field: value for field, value in document.items() if field in patch[_RETAIN]}
+        elif field.startswith(_ORDER) and (name := field.removeprefix(_ORDER)) not in patch and document.get(name):
+            document[name] = _ordered(document[name], value, document[name], field_type(definition, name).merge_key)
     return document
 
 
-def _merge_field(document: Document, field: str, value: Any, kind: FieldType) -> None:
+def _merge_field(document: Document, field: str, value: Any, kind: FieldType, order: list[Any] | None) -> None:
     if value is None:
         document.pop(field, None)
     elif isinstance(value, dict):
@@ -55,7 +53,9 @@ def _merge_field(document: Document, field: str, value: Any, kind: FieldType) ->
         else:
             document.pop(field, None)
     elif isinstance(value, list) and "merge" in kind.strategies:
-        document[field] = _merge_list(document.get(field) or [], value, kind)
+        old = document.get(field) or []
+        merged_list = _merge_list(old, value, kind)
+        document[field] = _ordered(merged_list, value if order is None else order, old, kind.merge_key)
     else:
         document[field] = value
 
@@ -91,7 +91,7 @@ def _merge_list(old: list[Any], patch: list[Any], kind: FieldType) -> list[Any]:
     for item in patch:
         key = item.get(kind.merge_key)
         if key is None:
-            raise bad_request(f"map: {item} does not contain declared merge key: {kind.merge_key}")
+            raise internal(f"map: {item} does not contain declared merge key: {kind.merge_key}")
         place = next((index for index, known in enumerate(merged) if known.get(kind.merge_key) == key), None)
         if item.get(_DIRECTIVE) == "delete":
             merged = [known for known in merged if known.get(kind.merge_key) != key]
@@ -102,21 +102,25 @@ def _merge_list(old: list[Any], patch: list[Any], kind: FieldType) -> list[Any]:
     return merged
 
 
-def _ordered(items: list[Any], order: list[Any], merge_key: str) -> list[Any]:
-    """The items that the patch orders in its order; the others stay before whatever they were before."""
+def _ordered(items: list[Any], order: list[Any], before: list[Any], merge_key: str) -> list[Any]:
+    """The items of the order in its order, and among them the others, each before those that it was before.
+
+    An item that was not there before stands in front of the others that are left.
+    """
 
     def identity(item: Any) -> Any:
         return item.get(merge_key) if merge_key else item
 
     wanted = [identity(item) for item in order]
-    place = {repr(identity(item)): index for index, item in enumerate(items)}
+    places = [identity(item) for item in before]
     ordered = sorted(
         (item for item in items if identity(item) in wanted), key=lambda item: wanted.index(identity(item))
     )
     others = [item for item in items if identity(item) not in wanted]
     result: list[Any] = []
     while ordered and others:
-        other_first = place[repr(identity(others[0]))] < place[repr(identity(ordered[0]))]
+        mine, theirs = identity(ordered[0]), identity(others[0])
+        other_first = mine in places and theirs in places and places.index(theirs) < places.index(mine)
         result.append(others.pop(0) if other_first else ordered.pop(0))
     return result + ordered + others
 

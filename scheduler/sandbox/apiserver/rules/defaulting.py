@@ -10,15 +10,11 @@ from collections.abc import Callable
 
 from scheduler.sandbox.apiserver.documents import Document, dig, items_at
 from scheduler.sandbox.apiserver.resources import Resource
-from scheduler.sandbox.apiserver.rules.events import complete_core
 from scheduler.sandbox.apiserver.rules.pod_defaulting import default_pod, default_pod_spec, initial_status
 
 
 def apply_defaults(resource: Resource, document: Document) -> None:
     """Complete the document in place; called on every write, so it must not change what is complete."""
-    if resource.storage == "events":
-        document.update(complete_core(document))
-        return
     defaults = _DEFAULTS.get(resource.kind)
     if defaults is not None:
         defaults(document)

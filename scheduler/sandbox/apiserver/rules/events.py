@@ -18,27 +18,12 @@ _NEW_NAME = {
     "reportingComponent": "reportingController",
 }
 _CORE_NAME = {new: core for core, new in _NEW_NAME.items()}
-# What Go writes even when nothing is in it: structs and times, whatever their omitempty, and two plain strings.
-_ALWAYS_IN_CORE: Document = {
-    "involvedObject": {},
-    "source": {},
-    "firstTimestamp": None,
-    "lastTimestamp": None,
-    "eventTime": None,
-    "reportingComponent": "",
-    "reportingInstance": "",
-}
 _OPTIONAL_IN_NEW = ("reportingController", "reportingInstance")
 
 
 def to_core(event: Document) -> Document:
     """An ``events.k8s.io/v1`` Event as ``v1``."""
-    return _ALWAYS_IN_CORE | {_CORE_NAME.get(field, field): value for field, value in event.items()}
-
-
-def complete_core(event: Document) -> Document:
-    """A ``v1`` Event with the fields that the API never leaves out."""
-    return _ALWAYS_IN_CORE | event
+    return {_CORE_NAME.get(field, field): value for field, value in event.items()}
 
 
 def from_core(event: Document) -> Document:

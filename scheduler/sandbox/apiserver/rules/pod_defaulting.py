@@ -53,7 +53,6 @@ def initial_status(pod: Document) -> Document:
             {
                 "type": "PodScheduled",
                 "status": "False",
-                "observedGeneration": 1,
                 "lastProbeTime": None,
                 "lastTransitionTime": timestamp(),
                 "reason": "SchedulingGated",

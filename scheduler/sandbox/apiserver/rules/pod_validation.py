@@ -45,7 +45,6 @@ def pod_causes(pod: Document) -> Iterator[Cause]:
         yield from _name_causes(f"spec.volumes[{index}].name", volume.get("name", ""), volumes)
     if spec.get("restartPolicy") not in _RESTART_POLICIES:
         yield not_supported("spec.restartPolicy", spec.get("restartPolicy"), _RESTART_POLICIES)
-    yield from check_format("spec.schedulerName", spec["schedulerName"], dns_subdomain)
     if spec.get("nodeName"):
         yield from check_format("spec.nodeName", spec["nodeName"], dns_subdomain)
     for key, value in (spec.get("nodeSelector") or {}).items():
@@ -113,7 +112,10 @@ def _port_causes(field: str, container: Document) -> Iterator[Cause]:
     for index, port in enumerate(items_at(container, "ports")):
         for name in ("containerPort", "hostPort"):
             number = port.get(name, 0)
-            if not 0 < number < 65536 and (name == "containerPort" or number):
+            if not number:
+                if name == "containerPort":
+                    yield required(f"{field}[{index}].{name}")
+            elif not 0 < number < 65536:
                 yield invalid_value(f"{field}[{index}].{name}", number, "must be between 1 and 65535, inclusive")
         if port.get("protocol") not in {"TCP", "UDP", "SCTP"}:
             yield not_supported(f"{field}[{index}].protocol", port.get("protocol"), ("SCTP", "TCP", "UDP"))
@@ -162,7 +164,7 @@ def _term_causes(field: str, term: Document) -> Iterator[Cause]:
         operator, values = expression.get("operator"), expression.get("values") or []
         yield from check_format(f"{where}.key", expression.get("key", ""), qualified_name)
         if operator not in _NODE_OPERATORS:
-            yield not_supported(f"{where}.operator", operator, _NODE_OPERATORS)
+            yield invalid_value(f"{where}.operator", operator, "not a valid selector operator")
         elif operator in {"In", "NotIn"} and not values:
             yield required(f"{where}.values", "must be specified when `operator` is 'In' or 'NotIn'")
         elif operator in {"Exists", "DoesNotExist"} and values:
@@ -178,7 +180,7 @@ def _gate_causes(spec: Document) -> Iterator[Cause]:
     for index, gate in enumerate(items_at(spec, "schedulingGates")):
         field = f"spec.schedulingGates[{index}]"
         name = gate.get("name", "")
-        yield from check_format(f"{field}.name", name, qualified_name)
+        yield from check_format(field, name, qualified_name)
         if name in seen:
             yield duplicate(field, name)
         seen.add(name)

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from scheduler.sandbox.apiserver.causes import check_format, immutable, invalid_value, required
+from scheduler.sandbox.apiserver.causes import check_format, forbidden_value, immutable, invalid_value, required
 from scheduler.sandbox.apiserver.documents import Document, decode
 from scheduler.sandbox.apiserver.names import (
     Format,
@@ -97,9 +97,10 @@ def _update_causes(resource: Resource, document: Document, before: Document) -> 
             if document.get("type") != before.get("type"):
                 yield immutable("type", document.get("type"))
         case "PriorityClass":
-            for field in ("value", "preemptionPolicy"):
-                if document.get(field) != before.get(field):
-                    yield immutable(field, document.get(field))
+            if document.get("value") != before.get("value"):
+                yield forbidden_value("value", "may not be changed in an update")
+            if document.get("preemptionPolicy") != before.get("preemptionPolicy"):
+                yield immutable("preemptionPolicy", document.get("preemptionPolicy"))
 
 
 def _metadata_causes(resource: Resource, metadata: Document) -> Iterator[Cause]:
@@ -142,6 +143,4 @@ def _secret_causes(secret: Document) -> Iterator[Cause]:
 def _priority_class_causes(priority_class: Document) -> Iterator[Cause]:
     name, value = priority_class["metadata"].get("name", ""), priority_class.get("value", 0)
     if value > 1_000_000_000 and not name.startswith("system-"):
-        yield Cause(
-            "value", "FieldValueForbidden", "Forbidden: maximum allowed value of a user defined priority is 1000000000"
-        )
+        yield forbidden_value("value", "maximum allowed value of a user defined priority is 1000000000")

@@ -18,7 +18,15 @@ import yaml
 from scheduler.api.quantity import InvalidQuantity
 from scheduler.sandbox.apiserver.documents import Document, decode
 from scheduler.sandbox.apiserver.schema.canonical_quantity import canonical
-from scheduler.sandbox.apiserver.schema.fields import FieldType, describe, fields_of, is_definition, read_type
+from scheduler.sandbox.apiserver.schema.fields import (
+    FieldType,
+    describe,
+    empty,
+    fields_of,
+    is_definition,
+    read_type,
+    written_fields,
+)
 from scheduler.sandbox.apiserver.schema.protobuf import MEDIA_TYPE, parse_protobuf
 from scheduler.sandbox.apiserver.statuses import StatusError, bad_request, unsupported_media_type
 
@@ -56,8 +64,8 @@ def parse_yaml(body: bytes) -> Any:
 def conform(document: Document, definition: str) -> list[str]:
     """Make the document in place what the definition allows; return the dotted names of the fields dropped for it.
 
-    Raises StatusError (400) for a value of the wrong type. Nulls and empty lists go as they do in Go's ``omitempty``;
-    a null time stays, since Go writes it.
+    Raises StatusError (400) for a value of the wrong type. Empty fields come and go as Go writes them: nulls and empty
+    lists are left out, and what Go never leaves out is put in.
     """
     walk = _Walk()
     walk.fields(document, definition, "")
@@ -78,15 +86,15 @@ class _Walk:
                 del document[field]
                 continue
             self._field(document, field, read_type(text), where)
+        for field, kind in written_fields(definition):
+            if field not in document:
+                document[field] = empty(kind)
 
     def _field(self, document: Document, field: str, kind: FieldType, where: str) -> None:
         value = document[field]
-        if value is None:
-            if kind.word != "time":
-                del document[field]
-            return
-        document[field] = self._value(value, kind, where)
-        if kind.container and not value:
+        if value is not None:
+            document[field] = self._value(value, kind, where)
+        if value is None or (kind.container and not value):
             del document[field]
 
     def _value(self, value: Any, kind: FieldType, where: str) -> Any:

@@ -32,6 +32,23 @@ _OTHER_BODIES = (
     ("policy/v1", "Eviction"),
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview"),
 )
+# Times that are no pointers in Go, which OpenAPI does not tell: Go writes null for them when they are not set.
+_WRITTEN_TIMES = frozenset(
+    [
+        "lastProbeTime",
+        "lastTransitionTime",
+        "lastHeartbeatTime",
+        "lastUpdateTime",
+        "startedAt",
+        "finishedAt",
+        "firstTimestamp",
+        "lastTimestamp",
+        "eventTime",
+        "lastObservedTime",
+        "deprecatedFirstTimestamp",
+        "deprecatedLastTimestamp",
+    ]
+)
 _PACKAGE = re.compile(r"^package k8s\.io\.([\w.]+);", re.MULTILINE)
 _MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"^  (?:optional |repeated )?(map<[^>]*>|[\w.]+) (\w+) = (\d+);", re.MULTILINE)
@@ -54,16 +71,19 @@ class _Derivation:
         if name not in self.definitions:
             fields = self.definitions[name] = {}
             numbers = self._numbers.get(full_name, {})
-            for field, schema in sorted(self._documents[full_name].get("properties", {}).items()):
-                fields[field] = self._type(schema, numbers.get(field, ""))
+            document = self._documents[full_name]
+            for field, schema in sorted(document.get("properties", {}).items()):
+                written = field in _WRITTEN_TIMES or _is_written(schema, field in document.get("required", ()))
+                fields[field] = self._type(schema, numbers.get(field, ""), written=written)
         return name
 
-    def _type(self, schema: dict[str, Any], number: str) -> str:
+    def _type(self, schema: dict[str, Any], number: str, *, written: bool) -> str:
         merge = schema.get("x-kubernetes-patch-merge-key", "")
         strategy = schema.get("x-kubernetes-patch-strategy", "")
         keys = schema.get("x-kubernetes-list-map-keys", [])
         notes = [
             f"#{number}" if number else "",
+            "written" if written else "",
             f"strategy={strategy}" if strategy else "",
             f"merge={merge}" if merge else "",
             f"keys={','.join(self._key(schema, key) for key in keys)}" if keys else "",
@@ -98,6 +118,13 @@ def _reference(schema: dict[str, Any]) -> str:
     """The full name of the definition that the schema stands for, if it does; with a default it is wrapped in allOf."""
     reference: str = schema.get("$ref") or (schema["allOf"][0]["$ref"] if "allOf" in schema else "")
     return reference.removeprefix(_REF)
+
+
+def _is_written(schema: dict[str, Any], is_required: bool) -> bool:
+    """Does Go write the field also when it is empty? OpenAPI tells by a default, which is the empty value then."""
+    if schema.get("type") == "array":
+        return is_required
+    return "default" in schema and not schema["default"]
 
 
 def short_name(full_name: str) -> str:

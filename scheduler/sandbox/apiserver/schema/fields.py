@@ -11,6 +11,7 @@ from field to type, and a type is a word and what merging needs to know:
     keys=containerPort,protocol:TCP  set    the key of a list item for server-side apply, with what is assumed where a
                                             part of it is absent; a list of distinct values
     atomic                                  a map that server-side apply replaces as a whole
+    written                                 there even when it is empty: Go's omitempty is not on it, or has no effect
     #3  #2.1                                the field's number in protobuf; the second is one inside an embedded message
 """
 
@@ -22,6 +23,10 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
+
+from scheduler.sandbox.apiserver.documents import Document
+
+_EMPTY = {"integer": 0, "number": 0, "int-or-string": 0, "boolean": False, "quantity": "0"}
 
 
 class FieldType(msgspec.Struct, frozen=True):
@@ -36,6 +41,7 @@ class FieldType(msgspec.Struct, frozen=True):
     key_defaults: Mapping[str, str] = {}
     is_set: bool = False
     atomic: bool = False
+    written: bool = False
     numbers: tuple[int, ...] = ()
 
     @property
@@ -71,6 +77,7 @@ def read_type(text: str) -> FieldType:
         key_defaults={key: default for key, default in keys if default},
         is_set="set" in values,
         atomic="atomic" in values,
+        written="written" in values,
         numbers=tuple(map(int, path.split("."))) if path else (),
     )
 
@@ -83,6 +90,27 @@ def definition_of(api_version: str, kind: str) -> str:
 def fields_of(definition: str) -> Mapping[str, str]:
     """Field -> type of a definition. Empty for a definition with any fields, such as a scalar's name."""
     return _schemas().definitions.get(definition, {})
+
+
+@cache
+def written_fields(definition: str) -> tuple[tuple[str, FieldType], ...]:
+    """The fields of a definition that are there even when they are empty."""
+    types = ((field, read_type(text)) for field, text in fields_of(definition).items())
+    return tuple((field, kind) for field, kind in types if kind.written)
+
+
+def empty(kind: FieldType) -> Any:
+    """What Go writes for an empty value of the type."""
+    if kind.container or kind.word == "time":
+        return None
+    if is_definition(kind.word):
+        return empty_object(kind.word)
+    return _EMPTY.get(kind.word, "")
+
+
+def empty_object(definition: str) -> Document:
+    """What Go writes of an object that holds nothing."""
+    return {field: empty(kind) for field, kind in written_fields(definition)}
 
 
 def is_definition(word: str) -> bool:

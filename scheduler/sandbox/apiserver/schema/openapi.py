@@ -13,7 +13,7 @@ from typing import Any
 from scheduler.sandbox.apiserver.documents import Document, encode
 from scheduler.sandbox.apiserver.resources import RESOURCES, Resource
 from scheduler.sandbox.apiserver.schema.fields import FieldType, definition_of, fields_of, is_definition, read_type
-from scheduler.sandbox.apiserver.statuses import no_such_path
+from scheduler.sandbox.apiserver.statuses import page_not_found
 
 _SCALARS: dict[str, Document] = {
     "any": {},
@@ -37,7 +37,7 @@ def document(path: str) -> bytes:
     """``/openapi/v3/<path>``, encoded. Raises StatusError (404)."""
     served = [resource for resource in RESOURCES if _path(resource) == path]
     if not served:
-        raise no_such_path()
+        raise page_not_found()
     schemas: dict[str, Document] = {}
     for resource in served:
         name = definition_of(resource.api_version, resource.kind)

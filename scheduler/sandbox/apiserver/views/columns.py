@@ -194,7 +194,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Source", _event_source, wide=True),
         Column("Message", lambda event: str(event.get("message", "")).strip()),
         Column("First Seen", _first_seen, wide=True),
-        Column("Count", _event_count, wide=True, kind="integer"),
+        Column("Count", _event_count, wide=True),
         Column("Name", _at("metadata.name"), wide=True, is_name=True),
     ),
     "Namespace": (_NAME, Column("Status", _at("status.phase")), _AGE),

@@ -12,36 +12,11 @@ from typing import Protocol
 from scheduler.sandbox.apiserver.documents import Document, encode
 from scheduler.sandbox.apiserver.resources import Resource
 from scheduler.sandbox.apiserver.rules.events import from_core
+from scheduler.sandbox.apiserver.schema.fields import definition_of, empty_object
 from scheduler.sandbox.apiserver.statuses import StatusError
 from scheduler.sandbox.apiserver.store import Stored
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-
-# What Go writes of an object that holds nothing: clients meet it in bookmarks.
-_EMPTY: dict[str, Document] = {
-    "Pod": {"spec": {"containers": None}, "status": {}},
-    "Node": {
-        "spec": {},
-        "status": {
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
-            "nodeInfo": dict.fromkeys(
-                (
-                    "machineID",
-                    "systemUUID",
-                    "bootID",
-                    "kernelVersion",
-                    "osImage",
-                    "containerRuntimeVersion",
-                    "kubeletVersion",
-                    "kubeProxyVersion",
-                    "operatingSystem",
-                    "architecture",
-                ),
-                "",
-            ),
-        },
-    },
-}
 
 
 class Representation(Protocol):
@@ -66,6 +41,7 @@ class WholeObject:
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
         self._head = encode({"kind": resource.kind, "apiVersion": resource.api_version})[:-1] + b","
+        self._empty = empty_object(definition_of(resource.api_version, resource.kind))  # as Go writes one in a bookmark
         self._converted = resource.storage == "events" and resource.group != ""
 
     def content(self, stored: Stored) -> bytes:
@@ -87,7 +63,7 @@ class WholeObject:
         return event_line(kind, self.one(stored))
 
     def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
-        document = {"metadata": bookmark_metadata(revision, initial_events_end)} | _EMPTY.get(self._resource.kind, {})
+        document = self._empty | {"metadata": bookmark_metadata(revision, initial_events_end)}
         return event_line("BOOKMARK", self._head + encode(document)[1:])
 
 
