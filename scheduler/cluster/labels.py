@@ -50,6 +50,10 @@ class LabelColumns:
             return np.full(count(rows), requirement.matches(None))
         return column.matching(requirement, rows)
 
+    def keys(self) -> Iterator[str]:
+        """The keys that have a column now."""
+        return iter(self._columns)
+
     def grow(self, capacity: int) -> None:
         self._capacity = capacity
         for column in self._columns.values():

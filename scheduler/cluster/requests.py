@@ -71,8 +71,8 @@ def pod_requests(pod: Pod) -> PodRequests:
     nonzero = _total(pod, resize, missing)
     return PodRequests(
         {name: in_units(name, amount) for name, amount in asked.items()},
-        in_units(CPU, nonzero[CPU]),
-        in_units(MEMORY, nonzero[MEMORY]),
+        in_units(CPU, nonzero.get(CPU, 0)),
+        in_units(MEMORY, nonzero.get(MEMORY, 0)),
     )
 
 

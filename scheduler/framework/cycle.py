@@ -49,6 +49,15 @@ class Unschedulable:
     fit_error: FitError
 
 
+@dataclass(slots=True)
+class _Remembered:
+    """What is kept of a pod class. ``fit_error`` is the diagnosis of the evaluation's ``version``."""
+
+    evaluation: Evaluation
+    fit_error: FitError | None = None
+    version: int = -1
+
+
 class SchedulingCycle:
     """Decides by one profile over one cache.
 
@@ -68,21 +77,22 @@ class SchedulingCycle:
         self._profile = profile
         self._reporter = reporter or Reporter()
         self._remembered_rows = remembered_rows
-        self._evaluations: OrderedDict[PodClass, Evaluation] = OrderedDict()
+        self._classes: OrderedDict[PodClass, _Remembered] = OrderedDict()
         self._scratch = np.zeros(0, dtype=np.int64)
 
     def decide(self, info: PodInfo) -> Placed | Unschedulable:
         """Choose a node for the pod. Raises AttemptError when the attempt fails for another reason than the nodes."""
         if not len(self._nodes):
             return self._unschedulable(no_nodes())
-        evaluation = self.evaluation(info.pod_class)
+        remembered = self._remembered(info.pod_class)
+        evaluation = remembered.evaluation
         plan = evaluation.plan
         if plan.rejection is not None:
             return self._unschedulable(impossible(plan.rejection, len(self._nodes), plan.narrowed_by))
         evaluation.refresh()
         feasible = evaluation.feasible
         if not feasible:
-            return self._unschedulable(diagnose(evaluation, self._nodes))
+            return self._unschedulable(self._diagnosis(remembered))
         if feasible > 1 and plan.score_error is not None:
             raise plan.score_error
         row = self._best(evaluation, info.seed)
@@ -91,16 +101,28 @@ class SchedulingCycle:
         return Placed(self._nodes.name(row), feasible, len(self._nodes), score)
 
     def evaluation(self, pod_class: PodClass) -> Evaluation:
-        """What is known of the class; not refreshed."""
-        found = self._evaluations.get(pod_class)
+        """All verdicts and scores for the class, for ``explanation``; not refreshed."""
+        return self._remembered(pod_class).evaluation
+
+    def _remembered(self, pod_class: PodClass) -> _Remembered:
+        """What is known of the class; those not asked for longest make room for a new one."""
+        found = self._classes.get(pod_class)
         if found is not None:
-            self._evaluations.move_to_end(pod_class)
+            self._classes.move_to_end(pod_class)
             return found
-        plan = make_plan(pod_class, self._profile)
-        made = self._evaluations[pod_class] = Evaluation(pod_class, plan, self._nodes, self._reporter)
-        while len(self._evaluations) > 1 and len(self._evaluations) * self._nodes.capacity > self._remembered_rows:
-            self._evaluations.popitem(last=False)
+        evaluation = Evaluation(pod_class, make_plan(pod_class, self._profile), self._nodes, self._reporter)
+        made = self._classes[pod_class] = _Remembered(evaluation)
+        while len(self._classes) > 1 and len(self._classes) * self._nodes.capacity > self._remembered_rows:
+            self._classes.popitem(last=False)
         return made
+
+    def _diagnosis(self, remembered: _Remembered) -> FitError:
+        """Why no node is left. The same for all pods of the class until something changes."""
+        version = remembered.evaluation.version
+        if remembered.fit_error is None or remembered.version != version:
+            remembered.fit_error = diagnose(remembered.evaluation, self._nodes)
+            remembered.version = version
+        return remembered.fit_error
 
     def _best(self, evaluation: Evaluation, seed: int) -> int:
         """The row of the greatest total; among equals the one whose name's hash goes best with the seed."""
