@@ -31,6 +31,11 @@ class Credentials(Protocol):
         """The server answered 401 to this header: get another one before the next request."""
 
 
+def fits_header(text: str) -> bool:
+    """Whether ``text`` can be sent: a token with a line end in it would make every request fail without a reason."""
+    return bool(text) and text.isascii() and text.isprintable()
+
+
 class FixedCredentials:
     """A header that never changes, or none at all (a client certificate, or an open test server)."""
 
@@ -80,8 +85,8 @@ class TokenFile:
             if last is not None:
                 return last
             raise Unauthorized(f"the token file {self._path} cannot be read ({error})") from error
-        if token:
+        if fits_header(token):
             return f"Bearer {token}"
         if last is not None:
             return last
-        raise Unauthorized(f"the token file {self._path} is empty")
+        raise Unauthorized(f"the token file {self._path} holds no token")

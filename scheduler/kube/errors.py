@@ -174,7 +174,7 @@ def unreachable(error: aiohttp.ClientError | OSError | asyncio.TimeoutError, sec
         case TimeoutError():
             return Silent(f"no answer within {seconds:g} s", sent=True)
         case aiohttp.ClientResponseError():
-            return Unreachable(f"it does not speak HTTP ({error.message})", sent=True)
+            return Unreachable(f"it does not speak HTTP ({' '.join(error.message.split())})", sent=True)
         case _:
             return Unreachable(f"the connection was cut ({type(error).__name__})", sent=True)
 

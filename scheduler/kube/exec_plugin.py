@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from scheduler.kube.credentials import fits_header
 from scheduler.kube.errors import Unauthorized
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class ExecPlugin:
             self._load(answer)
         elif not answer.token:
             raise PluginFailed("its answer has neither a token nor a client certificate")
+        if answer.token and not fits_header(answer.token):
+            raise PluginFailed("its token cannot be sent in a header")
         self._authorization = f"Bearer {answer.token}" if answer.token else None
         expiry = answer.expiration_timestamp
         # Without an expiry the answer holds until it is refused.

@@ -18,9 +18,10 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 from kubernetes.aio.config.exec_provider import ExecProvider
 from kubernetes.aio.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from yarl import URL
 
 from scheduler.kube.certificates import CertificateFiles, tls_context
-from scheduler.kube.credentials import Credentials, FixedCredentials, TokenFile
+from scheduler.kube.credentials import Credentials, FixedCredentials, TokenFile, fits_header
 from scheduler.kube.errors import InvalidConnection
 from scheduler.kube.exec_plugin import ExecPlugin, PluginFailed
 from scheduler.kube.pool import Endpoint
@@ -64,8 +65,11 @@ def _read(paths: str, context: str | None) -> _Stanzas:
         raise InvalidConnection("there is no such file")
     merged = KubeConfigMerger(paths).config
     chosen = merged["contexts"].get_with_name(context or merged["current-context"])["context"]
-    if not merged["clusters"].get_with_name(chosen["cluster"])["cluster"].safe_get("server"):
+    server = merged["clusters"].get_with_name(chosen["cluster"])["cluster"].safe_get("server")
+    if not server:
         raise InvalidConnection(f"cluster {chosen['cluster']} has no server")
+    if not URL(server).host or URL(server).scheme not in {"http", "https"}:
+        raise InvalidConnection(f"the server {server} of cluster {chosen['cluster']} is no http or https URL")
     user = _user(merged, chosen)
     plugin = user["exec"] if user.safe_get("exec") else None
     user.value.pop("exec", None)
@@ -118,4 +122,9 @@ def _exec_plugin(plugin: Any, context: ssl.SSLContext | None) -> ExecPlugin:
 
 def _header(authorization: str | None) -> str | None:
     """Tokens are often pasted with a line end, which no header may contain."""
-    return None if authorization is None else authorization.strip()
+    if authorization is None:
+        return None
+    header = authorization.strip()
+    if not fits_header(header):
+        raise InvalidConnection("the user's token or password cannot be sent in a header")
+    return header

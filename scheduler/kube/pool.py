@@ -62,7 +62,7 @@ class ConnectionPool:
         self._keep_alive = keep_alive
         self._calls: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
-        self._draining: set[asyncio.Task[None]] = set()
+        self._retired: dict[aiohttp.ClientSession, asyncio.Task[None]] = {}
         self._closed = False
 
     @property
@@ -83,21 +83,23 @@ class ConnectionPool:
         """Let the next requests open new connections; those under way end on the old ones."""
         for session in (self._calls, self._streams):
             if session is not None:
-                task = asyncio.create_task(_drain(session))
-                self._draining.add(task)
-                task.add_done_callback(self._draining.discard)
+                self._retired[session] = asyncio.create_task(self._drain(session))
         self._calls = self._streams = None
 
     async def close(self) -> None:
         """Close every connection, also under a request. May be called twice."""
         self._closed = True
         self.renew()
-        draining = list(self._draining)
-        # A task that has not started yet would be cancelled before it can close its session.
-        await asyncio.sleep(0)
-        for task in draining:
+        sessions, tasks = list(self._retired), list(self._retired.values())
+        self._retired.clear()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*draining, return_exceptions=True)
+        await asyncio.gather(*tasks, *(session.close() for session in sessions), return_exceptions=True)
+
+    async def _drain(self, session: aiohttp.ClientSession) -> None:
+        await asyncio.sleep(_DRAIN_SECONDS)
+        await session.close()
+        del self._retired[session]
 
     def _session(self, limit: int) -> aiohttp.ClientSession:
         if self._closed:
@@ -111,13 +113,6 @@ class ConnectionPool:
         return aiohttp.ClientSession(
             connector=connector, headers=_HEADERS, cookie_jar=aiohttp.DummyCookieJar(), proxy=self._endpoint.proxy
         )
-
-
-async def _drain(session: aiohttp.ClientSession) -> None:
-    try:
-        await asyncio.sleep(_DRAIN_SECONDS)
-    finally:
-        await session.close()
 
 
 def _probed_socket(address: AddrInfoType) -> socket.socket:

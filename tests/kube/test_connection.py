@@ -203,6 +203,9 @@ async def test_the_default_kubeconfig_is_used_when_none_is_named(
         ({"contexts": [{"name": "here", "context": {"cluster": "x"}}]}, "name x in"),
         ({"contexts": [{"name": "here", "context": {"cluster": "c", "user": "x"}}]}, "name x in"),
         ({"clusters": [{"name": "c", "cluster": {"certificate-authority": "ca.crt"}}]}, "cluster c has no server"),
+        ({"clusters": [{"name": "c", "cluster": {"server": "htps://h"}}]}, "htps://h of cluster c is no http or https"),
+        ({"clusters": [{"name": "c", "cluster": {"server": "https://h:port"}}]}, "config cannot be used"),
+        ({"users": [{"name": "u", "user": {"token": "two\nlines"}}]}, "cannot be sent in a header"),
         (
             {"clusters": [{"name": "c", "cluster": {"server": "https://h", "certificate-authority": "gone.crt"}}]},
             "gone.crt",

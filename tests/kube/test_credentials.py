@@ -68,7 +68,7 @@ async def test_the_last_token_stays_while_the_file_cannot_be_used(
     assert await credentials.authorization() == "Bearer first"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"two\nlines"])
 async def test_without_any_token_the_error_names_the_file(tmp_path: Path, clock: Clock, content: bytes | None) -> None:
     path = tmp_path / "token"
     if content is not None:

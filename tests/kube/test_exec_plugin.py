@@ -83,6 +83,7 @@ async def test_a_refused_token_is_replaced_but_not_at_every_refusal() -> None:
         (FileNotFoundError(2, "No such file or directory"), "it cannot be run (No such file or directory)"),
         ("hang", "no answer within 0.1 s"),
         ({}, "neither a token nor a client certificate"),
+        ({"token": "two\nlines"}, "its token cannot be sent in a header"),
         ({"token": 7}, "its answer cannot be read: Expected `str`, got `int`"),
         ({"token": "t", "expirationTimestamp": "tomorrow"}, "its answer cannot be read: Invalid RFC3339"),
         ({"clientCertificateData": "x", "clientKeyData": "y"}, "the server's URL is not https"),

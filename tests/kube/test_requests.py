@@ -112,16 +112,17 @@ async def test_a_server_that_does_not_answer_is_given_up(server: ScriptedServer,
 
 
 async def test_something_else_behind_the_port_is_recognised() -> None:
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
         writer.write(b"SSH-2.0-OpenSSH_9.9\r\n")
         writer.close()
 
-    other = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    client = ApiClient(f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}")
-    with pytest.raises(Unreachable, match="does not speak HTTP"):
-        await client.request("GET", "/version")
-    await client.close()
-    other.close()
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as other:
+        client = ApiClient(f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}")
+        with pytest.raises(Unreachable, match=r"does not speak HTTP \(Bad status line: .*OpenSSH") as caught:
+            await client.request("GET", "/version")
+        await client.close()
+    assert "\n" not in caught.value.message
 
 
 async def test_connections_are_kept_and_bounded(server: ScriptedServer) -> None:
