@@ -18,6 +18,7 @@ from scheduler.sandbox.apiserver.store import Change, Collection, Store, moved_t
 from scheduler.sandbox.apiserver.views.representations import Representation, error_line
 
 _BATCH = 500  # changes per write: bounds what one watch may hold of the event loop
+_FIRST_BOOKMARK = 1.0  # seconds: a new watch gets one soon, whatever the interval
 _DEFAULT_TIMEOUT = (1800, 3600)  # seconds: a watch without a timeout ends at a random moment between these
 
 
@@ -51,7 +52,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         timeout = self._options.timeout_seconds or random.uniform(*_DEFAULT_TIMEOUT)
         deadline = loop.time() + timeout
-        next_bookmark = loop.time() + self._bookmark_interval
+        next_bookmark = loop.time() + min(_FIRST_BOOKMARK, self._bookmark_interval)
         stop_listening = self._collection.log.listen(self._woken)
         try:
             position, opening = self._opening()
@@ -90,9 +91,9 @@ class Watch:
     def _opening(self) -> tuple[int | None, bytes]:
         """Where to read on, and what comes first: the existing objects, or nothing, or an error (then no position)."""
         asked = self._options.resource_version
-        if asked is not None and asked > self._store.revision:
-            return None, error_line(too_large_resource_version(asked, self._store.revision))
         initial = self._options.send_initial_events
+        if initial and asked is not None and asked > self._store.revision:
+            return None, error_line(too_large_resource_version(asked, self._store.revision))
         if initial or (initial is None and not asked):
             return self._collection.log.end, b"".join(self._existing(bool(initial)))
         if not asked:  # initial events were declined, and any starting point is good
@@ -113,6 +114,8 @@ class Watch:
     def _lines_of(self, changes: list[Change]) -> Iterator[bytes]:
         matches = self._options.selection.matches
         for change in changes:
+            if change.revision <= (self._options.resource_version or 0):
+                continue  # a watch from a revision that is still to come waits for it
             did = change.before is not None and matches(change.before.document)
             does = not change.deleted and matches(change.after.document)
             if does:

@@ -195,11 +195,13 @@ class Writer:
             return Stored(before.key, document, encode(document), before.revision), finished
         if resource.kind == "Namespace":
             return self._delete_namespace(before, document)
-        if finished:
-            last = self._remove(resource, before.key)
-            document["metadata"]["resourceVersion"] = str(last.revision)
-            return Stored(before.key, document, encode(document), last.revision), True
-        return self._store.put(resource.storage, before.key, document), False
+        if not finished:
+            return self._store.put(resource.storage, before.key, document), False
+        if resource.kind == "Pod":  # what can be deleted gracefully is marked first, also when it goes at once
+            marked = self._store.put(resource.storage, before.key, document)
+            self._remove(resource, before.key)
+            return marked, True
+        return self._remove(resource, before.key), True
 
     def _mark_deleted(self, resource: Resource, document: Document, asked: int | None) -> None:
         """Write when the object is to go. Only pods take time; a second deletion may only shorten it."""

@@ -17,7 +17,10 @@ _INCLUDES = ("", "None", "Metadata", "Object")
 
 
 class Table:
-    """Rows of printed cells. Each row carries the object's metadata, or all of the object, or nothing of it."""
+    """Rows of printed cells. Each row carries the object's metadata, or all of the object, or nothing of it.
+
+    One instance serves one request: only the first event of a watch tells the columns.
+    """
 
     def __init__(self, resource: Resource, include: str) -> None:
         """Raises StatusError (400) for an unknown ``include``."""
@@ -25,6 +28,7 @@ class Table:
             raise bad_request(f"unrecognized includeObject value: {include!r}")
         self._columns = columns_of(resource)
         self._include = include
+        self._definitions_sent = False
         self._whole = WholeObject(resource)
         self._metadata = MetadataOnly()
         self._definitions = [
@@ -45,7 +49,9 @@ class Table:
         return self._table(metadata, [self._row(stored) for stored in found])
 
     def event(self, kind: str, stored: Stored) -> bytes:
-        return event_line(kind, self.one(stored))
+        line = event_line(kind, self.one(stored))
+        self._definitions_sent = True
+        return line
 
     def bookmark(self, revision: int, *, initial_events_end: bool = False) -> bytes:
         metadata = bookmark_metadata(revision, initial_events_end)
@@ -59,7 +65,7 @@ class Table:
                 "kind": "Table",
                 "apiVersion": "meta.k8s.io/v1",
                 "metadata": metadata,
-                "columnDefinitions": self._definitions,
+                "columnDefinitions": None if self._definitions_sent else self._definitions,
                 "rows": rows,
             }
         )
