@@ -7,6 +7,7 @@ real control plane play the same one, which is how we know that the embedded clu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from scheduler.images.platform import Platform
 
@@ -44,7 +45,7 @@ class Workload:
     pending_because: str = ""
     """For a workload that stays pending, a phrase that its pods' condition holds."""
 
-    def pods(self, registry: str, scheduler_name: str, namespace: str = "default") -> list[dict[str, object]]:
+    def pods(self, registry: str, scheduler_name: str, namespace: str = "default") -> list[dict[str, Any]]:
         """The manifests of its pods, their images pulled from ``registry`` (``host:port``)."""
         containers = [
             {

@@ -114,6 +114,7 @@ RECIPES = (
         70,
         variables=_KUBERNETES_VARIABLES,
     ),
+    Recipe("kubectl", "kubernetes", "k8s.io/kubernetes", "cmd/kubectl", 30, variables=_KUBERNETES_VARIABLES),
     Recipe("kwok", "kwok", "sigs.k8s.io/kwok", "cmd/kwok", 70, files=_KWOK_STAGES),
     Recipe("registry", "registry", "github.com/distribution/distribution/v3", "cmd/registry", 53),
     Recipe("regctl", "regctl", "github.com/regclient/regclient", "cmd/regctl", 4),

@@ -1,0 +1,174 @@
+"""What `manifests/base` grants is what the scheduler needs: applied with kubectl, RBAC enforced, nothing to spare."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduler.kube.requests import MERGE_PATCH
+from scheduler.sandbox.demo import create
+from scheduler.sandbox.nodes import AMD64_LINUX, node
+from scheduler.sandbox.process import scheduler_process
+from scheduler.sandbox.scenario import AMD64, MAINFRAME, ScenarioImage, Workload
+from tests.cluster.binaries import binary
+from tests.cluster.images import Publisher
+from tests.cluster.registry import PASSWORD, USER, Registry
+from tests.cluster.stage import RealStage, real_stage
+from tests.scenarios.walking import PODS, SCHEDULER_NAME, all_bound, event_of, eventually, told_why
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.cluster.control_plane import ControlPlane
+    from tests.cluster.kube_client import KubeClient
+    from tests.cluster.kwok import Kwok
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+BASE = Path(__file__).parents[2] / "manifests" / "base"
+NAME = "multiarch-scheduler"  # of the namespace, the ServiceAccount, the Deployment, the ConfigMap
+ACCOUNT = f"system:serviceaccount:{NAME}:{NAME}"
+
+Permission = tuple[str, str, str]  # API group, resource or resource/subresource, verb
+
+NOT_EVERY_TIME: dict[Permission, str] = {
+    ("", "pods", "get"): "a pod whose binding is in doubt is read again",
+}
+
+
+@pytest.fixture
+def private_registry(servers_folder: Path) -> Iterator[Registry]:
+    with Registry(servers_folder, name="private-registry", private=True) as started:
+        yield started
+
+
+@pytest.fixture
+async def stage(
+    control_plane: ControlPlane, kwok: Kwok, private_registry: Registry, tmp_path: Path
+) -> AsyncIterator[RealStage]:
+    """One node, and a registry that asks for a password."""
+    assert kwok.alive
+    folder = tmp_path / "images"
+    folder.mkdir()
+    async with real_stage(control_plane, Publisher(private_registry, folder)) as stage:
+        await create(stage, [stage.as_node(node("amd64-0", AMD64_LINUX))], "/api/v1/nodes")
+        try:
+            yield stage
+        finally:
+            await stage.clear()
+
+
+async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_needs_no_other(
+    stage: RealStage, control_plane: ControlPlane, kube: KubeClient, tmp_path: Path
+) -> None:
+    kubectl(control_plane, "apply", "--kustomize", str(BASE))
+    settings = tmp_path / "settings.yaml"
+    settings.write_text((await kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"])
+    token = await kube.service_account_token(NAME, NAME)
+    kubeconfig = control_plane.admin.as_user("scheduler", token).write_kubeconfig(tmp_path / "account.kubeconfig", NAME)
+
+    runnable, impossible = (
+        ScenarioImage("private/app", "1", (AMD64,)),
+        ScenarioImage("private/ledger", "1", (MAINFRAME,)),
+    )
+    stage.push(runnable)
+    stage.push(impossible)
+    await create(stage, [pull_secret(stage.registry)], "/api/v1/namespaces/default/secrets")
+    async with scheduler_process(kubeconfig, tmp_path / "scheduler.log", f"--config={settings}"):
+        await create(stage, with_secret(Workload("app", (runnable.name,), 3, frozenset()), stage), PODS)
+        await create(stage, with_secret(Workload("ledger", (impossible.name,), 1, frozenset()), stage), PODS)
+        await all_bound(stage, "app", 3)
+        await told_why(stage, "ledger", "can't run image")
+        await event_of(stage, "ledger-0", "FailedScheduling")
+        # A second attempt that ends in the same words is counted in the first one's event, by a PATCH.
+        relabel = b'{"metadata": {"labels": {"kubernetes.io/arch": "riscv64"}}}'
+        await stage.client.patch("/api/v1/nodes/amd64-0", relabel, MERGE_PATCH)
+
+        async def event_counted_on() -> bool:
+            return ("events.k8s.io", "events", "patch") in used(control_plane)
+
+        await eventually("the event's series is written", event_counted_on)
+
+    refused = [event for event in requests(control_plane) if event["responseStatus"]["code"] == 403]
+    assert not refused, refused[0]
+    granted = {permission for role in await cluster_roles(kube) for permission in permissions(role)}
+    assert used(control_plane) | NOT_EVERY_TIME.keys() == granted
+
+
+async def test_the_deployment_is_accepted_and_names_what_is_there(
+    control_plane: ControlPlane, kube: KubeClient
+) -> None:
+    """The API server validates it; and it is not placed by the scheduler that it runs."""
+    kubectl(control_plane, "apply", "--kustomize", str(BASE))
+    pod = (await kube.get("Deployment", NAME, NAME, "apps/v1"))["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == NAME
+    assert pod["schedulerName"] == "default-scheduler"
+    assert pod["volumes"][0]["configMap"]["name"] == NAME
+    (container,) = pod["containers"]
+    assert container["args"] == ["run", "--config=/etc/multiarch-scheduler/settings.yaml"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
+    command = [binary("kubectl"), f"--kubeconfig={control_plane.kubeconfig}", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def requests(control_plane: ControlPlane) -> list[dict[str, Any]]:
+    """What the scheduler's account asked of the API server, answered."""
+    return [
+        event
+        for event in control_plane.audit_events()
+        if event["user"]["username"] == ACCOUNT and event["stage"] == "ResponseComplete" and "objectRef" in event
+    ]
+
+
+def used(control_plane: ControlPlane) -> set[Permission]:
+    found = set()
+    for event in (e for e in control_plane.audit_events() if e["user"]["username"] == ACCOUNT and "objectRef" in e):
+        reference = event["objectRef"]
+        resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
+        found.add((reference.get("apiGroup", ""), resource, event["verb"]))
+    return found
+
+
+def permissions(role: dict[str, Any]) -> set[Permission]:
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+async def cluster_roles(kube: KubeClient) -> list[dict[str, Any]]:
+    return [
+        await kube.get("ClusterRole", name, api_version="rbac.authorization.k8s.io/v1")
+        for name in (NAME, f"{NAME}-pull-secrets")
+    ]
+
+
+def pull_secret(registry: str) -> dict[str, Any]:
+    auths = {"auths": {registry: {"username": USER, "password": PASSWORD}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "pull", "namespace": "default"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()},
+    }
+
+
+def with_secret(workload: Workload, stage: RealStage) -> list[dict[str, Any]]:
+    return [
+        {**pod, "spec": {**pod["spec"], "imagePullSecrets": [{"name": "pull"}]}}
+        for pod in workload.pods(stage.registry, SCHEDULER_NAME)
+    ]
