@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -17,6 +18,7 @@ from cachetools import LRUCache
 
 from scheduler.oci.addresses import AddressKind, kind_of_address, kind_of_host
 from scheduler.oci.settings import RegistrySettings
+from scheduler.oci.tls import Tls, TlsContexts
 
 if TYPE_CHECKING:
     from aiohttp.connector import AddrInfoType
@@ -33,6 +35,11 @@ class Connections:
         self._settings = settings
         self._sessions: dict[frozenset[AddressKind], aiohttp.ClientSession] = {}
         self._resolver: _RememberingResolver | None = None
+        self._tls = TlsContexts(settings.ca_files)
+
+    def context(self, tls: Tls) -> ssl.SSLContext:
+        """Raises InvalidTlsFiles."""
+        return self._tls.context(tls)
 
     def session(self, kinds: frozenset[AddressKind]) -> aiohttp.ClientSession:
         """The session for requests that may reach addresses of these ``kinds``."""

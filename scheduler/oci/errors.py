@@ -44,7 +44,11 @@ class RegistryError(Exception):
     def left_alone(self, subject: str, retry_after: float) -> Self:
         """The same failure for another image that was not asked for because of it; without this image's name."""
         return type(self)(
-            self.host, f"{self.did} lately and is left alone", subject, "asked again soon", retry_after=retry_after
+            self.host,
+            "is left alone for now and was not asked",
+            subject,
+            f"lately it {self.did}",
+            retry_after=retry_after,
         )
 
 

@@ -103,7 +103,8 @@ class RegistryClient:
             endpoint.host,
             _subject(endpoint, target),
             self._settings.config_limit if blob else self._settings.manifest_limit,
-            headers={} if blob else _ACCEPT,
+            headers=endpoint.headers if blob else {**endpoint.headers, **_ACCEPT},
+            tls=endpoint.tls,
         )
         return await self._authenticator.send(request, endpoint.repository, credential)
 

@@ -21,9 +21,10 @@ from scheduler.oci.addresses import check_registry
 from scheduler.oci.cache import ImageCache, Key
 from scheduler.oci.credential import ANONYMOUS, Credential
 from scheduler.oci.credentials import NO_CREDENTIALS, CredentialSource, Keyring
-from scheduler.oci.endpoints import Endpoint, FindEndpoints, own_endpoint
-from scheduler.oci.errors import Refused, RegistryError
+from scheduler.oci.endpoints import Endpoint
+from scheduler.oci.errors import Blocked, Passing, Refused, RegistryError, TimedOut, TlsFailed, Unreachable
 from scheduler.oci.image_reader import ImageReader, Source
+from scheduler.oci.mirrors import Places, places_from
 from scheduler.oci.registry import Fetched, RegistryClient
 from scheduler.oci.settings import RegistrySettings
 from scheduler.oci.single_flight import SingleFlight
@@ -35,8 +36,9 @@ _NAMES = 65536  # image names as written whose parsed form is remembered
 class Resolver:
     """Answers what platforms images have. One per event loop.
 
-    ``sources`` are the credentials of this process, tried after those of a pod. ``endpoints`` names the places to ask
-    for an image; by default its registry.
+    ``sources`` are the credentials of this process, tried after those of a pod. ``places`` says where an image is
+    asked for; by default what the settings say of mirrors, then its registry. Raises what `mirrors.places_from` raises
+    for files that cannot be used.
     """
 
     def __init__(
@@ -44,14 +46,14 @@ class Resolver:
         settings: RegistrySettings | None = None,
         *,
         sources: Sequence[CredentialSource] = (),
-        endpoints: FindEndpoints | None = None,
+        places: Places | None = None,
         now: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.settings = settings or RegistrySettings()
         self._now = now
         self._sources = tuple(sources)
-        self._endpoints = endpoints or (lambda reference: (own_endpoint(reference, self.settings),))
+        self._places = places or places_from(self.settings)
         self._transport = Transport(self.settings, now=now, sleep=sleep)
         self._client = RegistryClient(self._transport)
         self.cache = ImageCache(self.settings)
@@ -75,7 +77,7 @@ class Resolver:
     def scope(self, image: str, credentials: Keyring) -> str:
         """The scope to ask ``known`` with; empty for a name that is none."""
         name = self._name(image)
-        return "" if isinstance(name, ImageFailure) else credentials.scope(name.reference)
+        return "" if isinstance(name, ImageFailure) else name.scope(credentials)
 
     async def resolve(self, image: str, credentials: Keyring = NO_CREDENTIALS, *, fresh: bool = False) -> ImageAnswer:
         """What the image is, or why that cannot be told, within the deadline of the settings. Never raises.
@@ -88,11 +90,11 @@ class Resolver:
         name = self._name(image)
         if isinstance(name, ImageFailure):
             return name
-        key = (credentials.scope(name.reference), name.text)
+        key = (name.scope(credentials), name.text)
         known = self.cache.answer(key, self._now(), self.settings.fresh_lifetime if fresh else None)
         if known is not None:
             return known
-        return await self._flights.run(key, lambda: self._fly(key, name.reference, credentials))
+        return await self._flights.run(key, lambda: self._fly(key, name, credentials))
 
     async def close(self) -> None:
         """End what is under way and all connections."""
@@ -103,22 +105,33 @@ class Resolver:
     def _name(self, image: str) -> _Name | ImageFailure:
         name = self._names.get(image)
         if name is None:
-            name = self._names[image] = _parse(image)
+            name = self._names[image] = _parse(image, self._places)
         return name
 
-    async def _fly(self, key: Key, reference: Reference, credentials: Keyring) -> ImageAnswer:
+    async def _fly(self, key: Key, name: _Name, credentials: Keyring) -> ImageAnswer:
         try:
             async with asyncio.timeout(self.settings.deadline):
-                content = await self._ask(reference, credentials)
+                content = await self._ask_each(name.references, credentials)
         except RegistryError as error:
             return self.cache.failed(key, error.failure(), self._now())
         except TimeoutError:
+            reference = name.references[0]
             message = (
                 f"registry {reference.registry} gave no answer for {_subject(reference)} "
                 f"within {self.settings.deadline:g} s"
             )
             return self.cache.failed(key, ImageFailure(FailureCause.TIMEOUT, message), self._now())
         return self.cache.learnt(key, content, self._now())
+
+    async def _ask_each(self, references: Sequence[Reference], credentials: Keyring) -> ImageContent:
+        """The first of the images that a short name may stand for; for a full name, the only one."""
+        *others, last = references
+        for reference in others:
+            try:
+                return await self._ask(reference, credentials)
+            except Refused:  # the next one may have it; a registry that is down hides which image is meant
+                continue
+        return await self._ask(last, credentials)
 
     async def _ask(self, reference: Reference, credentials: Keyring) -> ImageContent:
         """Each credential at each endpoint until one gives the image; the last refusal is the answer.
@@ -132,7 +145,7 @@ class Resolver:
         refusal: Refused | None = None
         for credential in candidates or [ANONYMOUS]:
             try:
-                return await self._read_at_first(self._endpoints(reference), reference, credential)
+                return await self._read_at_first(self._places.endpoints(reference), reference, credential)
             except Refused as error:
                 refusal = error
         if refusal is None:  # there is at least one candidate
@@ -142,13 +155,17 @@ class Resolver:
     async def _read_at_first(
         self, endpoints: Sequence[Endpoint], reference: Reference, credential: Credential
     ) -> ImageContent:
-        *mirrors, last = endpoints
-        for mirror in mirrors:
+        """The image from the first endpoint that has it; else the failure of the one that got furthest."""
+        furthest: RegistryError | None = None
+        for endpoint in endpoints:
             try:
-                return await self._read(reference, Source(mirror, credential))
-            except RegistryError:
-                continue  # the next one may have it
-        return await self._read(reference, Source(last, credential))
+                return await self._read(reference, Source(endpoint, credential))
+            except RegistryError as error:
+                if furthest is None or _progress(error) >= _progress(furthest):
+                    furthest = error
+        if furthest is None:  # there is at least one endpoint
+            raise AssertionError(reference)
+        raise furthest
 
     async def _read(self, reference: Reference, source: Source) -> ImageContent:
         endpoint, credential = source.endpoint, source.credential
@@ -180,21 +197,48 @@ class Resolver:
 
 
 class _Name:
-    """A parsed image name. ``text`` is equal for names of one thing: a digest makes the tag beside it decoration."""
+    """A parsed image name. ``text`` is equal for names of one thing: a digest makes the tag beside it decoration.
 
-    __slots__ = ("reference", "text")
+    Only a short name under `registries.conf` has several ``references``.
+    """
 
-    def __init__(self, reference: Reference) -> None:
-        self.reference = reference
-        mark = ":" if reference.digest is None else "@"
-        self.text = f"{reference.name}{mark}{reference.target}"
+    __slots__ = ("references", "text")
+
+    def __init__(self, references: tuple[Reference, ...]) -> None:
+        self.references = references
+        self.text = " ".join(
+            f"{reference.name}{':' if reference.digest is None else '@'}{reference.target}" for reference in references
+        )
+
+    def scope(self, credentials: Keyring) -> str:
+        if len(self.references) == 1:
+            return credentials.scope(self.references[0])
+        scopes = [credentials.scope(reference) for reference in self.references]
+        return ",".join(scopes) if any(scopes) else ""
 
 
-def _parse(image: str) -> _Name | ImageFailure:
+def _parse(image: str, places: Places) -> _Name | ImageFailure:
     try:
-        return _Name(parse_reference(image))
+        parse_reference(image)  # what the kubelet refuses, no runtime gets to expand
+        names = places.expand(image)
+        if not names:
+            message = f"image name {image!r} has no registry, and registries.conf names several to search"
+            return ImageFailure(FailureCause.INVALID_REFERENCE, message)
+        return _Name(tuple(map(parse_reference, names)))
     except InvalidReference as error:
         return ImageFailure(FailureCause.INVALID_REFERENCE, str(error))
+
+
+def _progress(error: RegistryError) -> int:
+    """How far an attempt got. Where the registry itself is cut off, a mirror's 404 is what is worth telling."""
+    match error:
+        case TimedOut() | Unreachable() | TlsFailed() | Blocked():
+            return 0
+        case Passing():
+            return 1
+        case Refused():
+            return 2
+    return 3
 
 
 def _subject(reference: Reference) -> str:

@@ -7,6 +7,7 @@ file. Sizes are bytes, times are seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 _MIB = 1024 * 1024
 
@@ -59,6 +60,12 @@ class RegistrySettings:
 
     plain_http: frozenset[str] = frozenset()
     """Registries (`host:port`) spoken to without TLS. `localhost` and 127.0.0.0/8 with a port are so anyhow."""
+    ca_files: tuple[Path, ...] = ()
+    """Certificate authorities (PEM) trusted for every registry beside the system's."""
+    hosts_directory: Path | None = None
+    """containerd's `config_path`: a directory with `hosts.toml` files and certificates per registry."""
+    registries_conf: Path | None = None
+    """containers' `registries.conf`, for clusters on CRI-O; not together with `hosts_directory`."""
     allowed: tuple[str, ...] = ()
     """When not empty, only these registries are asked: `ghcr.io`, `*.example.com`, `localhost:*`."""
     denied: tuple[str, ...] = ()
@@ -71,3 +78,5 @@ class RegistrySettings:
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
                 raise InvalidRegistrySettings(f"{field.name} must be greater than 0, not {value}")
+        if self.hosts_directory is not None and self.registries_conf is not None:
+            raise InvalidRegistrySettings("hosts_directory and registries_conf exclude each other")

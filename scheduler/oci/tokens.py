@@ -19,6 +19,7 @@ from scheduler.oci.challenges import Challenge
 from scheduler.oci.credential import Credential
 from scheduler.oci.errors import Blocked, Malformed, ServerFault, Unauthorized
 from scheduler.oci.single_flight import SingleFlight
+from scheduler.oci.tls import Tls
 from scheduler.oci.transport import Answer, Request, Transport
 
 _KEPT = 4096
@@ -117,6 +118,7 @@ class Tokens:
                 request.subject,
                 self._transport.settings.token_limit,
                 headers=headers,
+                tls=_tls(realm, request),
                 sent_by=request.url.host or "",
             )
         )
@@ -131,6 +133,7 @@ class Tokens:
                 request.subject,
                 self._transport.settings.token_limit,
                 form=form,
+                tls=_tls(realm, request),
                 sent_by=request.url.host or "",
             )
         )
@@ -147,6 +150,10 @@ def _realm(key: TokenKey, request: Request) -> URL:
     if realm.scheme == "http" and request.url.scheme == "https":
         raise Blocked(request.host, "names a token service without TLS", request.subject)
     return realm
+
+
+def _tls(realm: URL, request: Request) -> Tls:
+    return request.tls if realm.origin() == request.url.origin() else request.tls.elsewhere()
 
 
 def _read(answer: Answer, host: str, subject: str, now: float) -> _Token:

@@ -9,6 +9,7 @@ are, `tokens`.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,12 +36,14 @@ from scheduler.oci.errors import (
 )
 from scheduler.oci.retry_after import retry_after
 from scheduler.oci.settings import RegistrySettings
+from scheduler.oci.tls import DEFAULT_TLS, InvalidTlsFiles, Tls
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FAULTS = frozenset({500, 502, 503, 504})
+_FOR_ANYONE = frozenset({"accept"})  # headers that may follow a redirect to another origin
 _LANES = 4096
 _FIRST_BACKOFF = 0.25
 
@@ -58,6 +61,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
     """Sent as the body of a POST."""
+    tls: Tls = DEFAULT_TLS
     sent_by: str = ""
     """The host (without port) of the registry that named this URL; empty for a URL of our own making."""
 
@@ -163,15 +167,17 @@ class Transport:
             kinds = self._kinds_elsewhere(url, request.sent_by)
             registry_host = request.sent_by
         elsewhere = False
+        tls = request.tls
         for _ in range(self.settings.redirects + 1):
-            status, answer_headers, body = await self._exchange(request, url, headers, kinds)
+            status, answer_headers, body = await self._exchange(request, url, headers, kinds, tls)
             location = answer_headers.get("Location")
             if status not in _REDIRECTS or location is None or request.form is not None:
                 return Answer(status, answer_headers, body, elsewhere)
             target = _target(request, url, location)
             if target.origin() != url.origin():
                 elsewhere = True
-                headers.pop("Authorization", None)
+                headers = CIMultiDict({name: value for name, value in headers.items() if name.lower() in _FOR_ANYONE})
+                tls = request.tls.elsewhere()
                 kinds = self._kinds_elsewhere(target, registry_host)
             url = target
         raise Malformed(request.host, f"redirected more than {self.settings.redirects} times", request.subject)
@@ -180,17 +186,20 @@ class Transport:
         return kinds_for_target(url.host or "", self._connections.kinds_of(registry_host), self.settings)
 
     async def _exchange(
-        self, request: Request, url: URL, headers: CIMultiDict[str], kinds: frozenset[AddressKind]
+        self, request: Request, url: URL, headers: CIMultiDict[str], kinds: frozenset[AddressKind], tls: Tls
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         session = self._connections.session(kinds)
         try:
+            context = self._connections.context(tls) if url.scheme == "https" else True
             async with session.request(
-                request.method, url, headers=headers, data=request.form, allow_redirects=False
+                request.method, url, headers=headers, data=request.form, allow_redirects=False, ssl=context
             ) as response:
                 return response.status, response.headers, await _read(request, response)
         except TimeoutError:
             limit = self.settings.request_timeout
             raise TimedOut(request.host, f"did not answer within {limit:g} s", request.subject) from None
+        except InvalidTlsFiles as error:
+            raise TlsFailed(request.host, "cannot be asked", request.subject, str(error)) from None
         except aiohttp.ClientError as error:
             raise _explained(request, url, error) from None
 
@@ -248,7 +257,9 @@ def _explained(request: Request, url: URL, error: aiohttp.ClientError) -> Regist
         case aiohttp.ClientConnectorDNSError():
             return Unreachable(host, "cannot be found", subject, f"no address for the name {url.host}")
         case aiohttp.ClientConnectorError():
-            return Unreachable(host, "cannot be reached", subject, (error.os_error.strerror or "").lower())
+            return Unreachable(host, "cannot be reached", subject, os.strerror(error.errno or 0).lower())
+        case aiohttp.InvalidURL():
+            return Unreachable(host, "cannot be reached", subject, "its name is no host that exists")
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             return Unreachable(host, f"closed the connection in the middle of its answer{at}", subject)
     return Malformed(host, f"answered with something that is not HTTP{at}", subject)

@@ -106,4 +106,4 @@ async def test_a_hanging_registry_does_not_hold_its_turns_for_ever(
     resolver = make_resolver(RegistrySettings(request_timeout=0.1, deadline=5.0, concurrency=2, breaker_failures=2))
     answers = await asyncio.gather(*[resolver.resolve(f"{registry.address}/acme/app:{number}") for number in range(50)])
     assert {answer.cause for answer in answers if isinstance(answer, ImageFailure)} == {FailureCause.TIMEOUT}
-    assert sum(registry.requests.values()) == 2
+    assert sum(registry.requests.values()) < 2 + 2  # threshold and concurrency
