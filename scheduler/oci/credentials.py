@@ -27,6 +27,9 @@ class CredentialSource(Protocol):
     async def credentials(self, reference: Reference) -> Sequence[Credential]:
         """The credentials to try for an image, in order. Never raises: a source that fails has none."""
 
+    async def close(self) -> None:
+        """End what is under way."""
+
 
 class Keyring:
     """The credentials of one pod, from its image pull secrets."""

@@ -31,19 +31,25 @@ def parse_dockercfg(data: bytes) -> dict[str, Credential]:
     return parse_auths(_decode(data))
 
 
-def parse_auths(auths: object) -> dict[str, Credential]:
-    """The map of a configuration, in its order. Raises InvalidDockerConfig naming the key of a bad entry."""
+def parse_auths(auths: object, *, identity_tokens: bool = False) -> dict[str, Credential]:
+    """The map of a configuration, in its order. Raises InvalidDockerConfig naming the key of a bad entry.
+
+    ``identity_tokens``: take them where they are, as docker clients do and the kubelet does not.
+    """
     if auths is None:
         return {}
     if not isinstance(auths, Mapping):
         raise InvalidDockerConfig("auths is not a map")
-    return {str(key): parse_entry(str(key), entry) for key, entry in auths.items()}
+    return {str(key): parse_entry(str(key), entry, identity_tokens=identity_tokens) for key, entry in auths.items()}
 
 
-def parse_entry(key: str, entry: object) -> Credential:
+def parse_entry(key: str, entry: object, *, identity_tokens: bool = False) -> Credential:
     """One value of the map. An entry with nothing in it is a credential with an empty user name."""
     fields = _fields({} if entry is None else entry, f"the entry for {key!r}")
     auth = _text(key, fields, "auth")
+    identity_token = _text(key, fields, "identitytoken") if identity_tokens else ""
+    if identity_token:
+        return Credential(identity_token=identity_token)
     if auth:
         return _from_auth(key, auth)
     return Credential(_text(key, fields, "username"), _text(key, fields, "password"))

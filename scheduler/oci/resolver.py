@@ -21,6 +21,7 @@ from scheduler.oci.addresses import check_registry
 from scheduler.oci.cache import ImageCache, Key
 from scheduler.oci.credential import ANONYMOUS, Credential
 from scheduler.oci.credentials import NO_CREDENTIALS, CredentialSource, Keyring
+from scheduler.oci.docker_credentials import OnProblem
 from scheduler.oci.endpoints import Endpoint
 from scheduler.oci.errors import Blocked, Passing, Refused, RegistryError, TimedOut, TlsFailed, Unreachable
 from scheduler.oci.image_reader import ImageReader, Source
@@ -28,30 +29,38 @@ from scheduler.oci.mirrors import Places, places_from
 from scheduler.oci.registry import Fetched, RegistryClient
 from scheduler.oci.settings import RegistrySettings
 from scheduler.oci.single_flight import SingleFlight
+from scheduler.oci.sources import sources_from
 from scheduler.oci.transport import Clock, Sleep, Transport
 
 _NAMES = 65536  # image names as written whose parsed form is remembered
 
 
+def _unheard(_problem: str) -> None:
+    pass
+
+
 class Resolver:
     """Answers what platforms images have. One per event loop.
 
-    ``sources`` are the credentials of this process, tried after those of a pod. ``places`` says where an image is
-    asked for; by default what the settings say of mirrors, then its registry. Raises what `mirrors.places_from` raises
-    for files that cannot be used.
+    ``sources`` are the credentials of this process, tried after those of a pod; ``places`` says where an image is asked
+    for. By default both are what the settings say; files named there that cannot be used raise what `sources` and
+    `mirrors` say. ``on_problem`` is told in a sentence what is wrong with a source of credentials.
     """
 
     def __init__(
         self,
         settings: RegistrySettings | None = None,
         *,
-        sources: Sequence[CredentialSource] = (),
+        sources: Sequence[CredentialSource] | None = None,
         places: Places | None = None,
         now: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        on_problem: OnProblem = _unheard,
     ) -> None:
         self.settings = settings or RegistrySettings()
         self._now = now
+        if sources is None:
+            sources = sources_from(self.settings, now=now, on_problem=on_problem)
         self._sources = tuple(sources)
         self._places = places or places_from(self.settings)
         self._transport = Transport(self.settings, now=now, sleep=sleep)
@@ -99,6 +108,8 @@ class Resolver:
     async def close(self) -> None:
         """End what is under way and all connections."""
         await self._flights.close()
+        for source in self._sources:
+            await source.close()
         await self._client.close()
         await self._transport.close()
 

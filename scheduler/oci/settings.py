@@ -66,6 +66,13 @@ class RegistrySettings:
     """containerd's `config_path`: a directory with `hosts.toml` files and certificates per registry."""
     registries_conf: Path | None = None
     """containers' `registries.conf`, for clusters on CRI-O; not together with `hosts_directory`."""
+    docker_configs: tuple[Path, ...] = ()
+    """Docker configuration files whose credentials, and whose credential helpers', are tried after those of the pod."""
+    credential_providers: Path | None = None
+    """The kubelet's CredentialProviderConfig: a file, or a directory of them. Tried after the docker configurations."""
+    credential_provider_programs: Path | None = None
+    """The directory with the programs it names."""
+
     allowed: tuple[str, ...] = ()
     """When not empty, only these registries are asked: `ghcr.io`, `*.example.com`, `localhost:*`."""
     denied: tuple[str, ...] = ()
