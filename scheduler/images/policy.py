@@ -31,7 +31,7 @@ _BACKOFF = {
     FailureCause.SERVER_ERROR: _Backoff(15, 60),
     FailureCause.RATE_LIMITED: _Backoff(60, LONGEST_DELAY),
     # Pushed a moment later, as pipelines do.
-    FailureCause.NOT_FOUND: _Backoff(30, 60),
+    FailureCause.NOT_FOUND: _Backoff(5, 60),
     # Until somebody changes a secret or the configuration.
     FailureCause.UNAUTHORIZED: _Backoff(300, 300),
     FailureCause.FORBIDDEN: _Backoff(300, 300),

@@ -24,6 +24,7 @@ class SchedulerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
+        self._killed = False
         self.log = log
 
     @property
@@ -39,7 +40,9 @@ class SchedulerProcess:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
 
     async def stop(self) -> None:
-        """SIGTERM, and wait. Raises SchedulerFailed unless it ends with 0."""
+        """SIGTERM, and wait. Raises SchedulerFailed unless it ends with 0, or was killed before."""
+        if self._killed:
+            return
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -52,6 +55,7 @@ class SchedulerProcess:
 
     async def kill(self) -> None:
         """SIGKILL: as when its machine dies."""
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -59,7 +63,7 @@ class SchedulerProcess:
 
 @contextlib.asynccontextmanager
 async def scheduler_process(kubeconfig: Path, log: Path, *options: str) -> AsyncIterator[SchedulerProcess]:
-    """Starts the scheduler and stops it when the block ends; only kills it when the block failed."""
+    """Starts the scheduler and stops it when the block ends; kills it when the block failed."""
     command = [sys.executable, "-m", "scheduler", "run", f"--kubeconfig={kubeconfig}", "--port=0", *options]
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(

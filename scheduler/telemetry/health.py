@@ -6,15 +6,23 @@ Owns the listener. What healthy and ready mean is asked of the callables given; 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from scheduler.config.settings import ServingSettings
-from scheduler.telemetry.metrics import CONTENT_TYPE, Metrics
+from scheduler.telemetry.metrics import CONTENT_TYPE
 
 Check = Callable[[], str | None]
 """Returns None when all is well, else one line saying what is not."""
+
+
+class Exposing(Protocol):
+    """Metrics, as far as they are served here."""
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes."""
 
 
 class HealthServer:
@@ -23,7 +31,7 @@ class HealthServer:
     def __init__(
         self,
         settings: ServingSettings,
-        metrics: Metrics,
+        metrics: Exposing,
         *,
         live: Check,
         ready: Check,
@@ -37,12 +45,12 @@ class HealthServer:
         app.router.add_get("/livez", self._answer(live))
         app.router.add_get("/readyz", self._answer(ready))
         app.router.add_get("/metrics", self._scrape)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     async def start(self) -> int:
         """Listens; returns the port. Raises OSError when the address is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
         await site.start()
         return int(self._runner.addresses[0][1])
 

@@ -7,23 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.sandbox.demo import create
-from scheduler.sandbox.nodes import scenario_nodes
 from scheduler.sandbox.process import scheduler_process
-from scheduler.sandbox.scenario import IMAGES
-from scheduler.sandbox.stage import SandboxStage, sandbox_stage
-from tests.scenarios.walking import ROOM, WalkingScenarios
+from scheduler.sandbox.stage import SandboxStage
+from tests.scenarios.walking import WalkingScenarios
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[SandboxStage]:
+async def stage(empty_stage: SandboxStage, tmp_path: Path) -> AsyncIterator[SandboxStage]:
     """The scenario's nodes and images, and a scheduler at work."""
-    async with sandbox_stage(tmp_path) as stage:
-        await create(stage, scenario_nodes(pods=ROOM), "/api/v1/nodes")
-        for image in IMAGES:
-            stage.push(image)
-        async with scheduler_process(stage.kubeconfig, tmp_path / "scheduler.log"):
-            yield stage
+    async with scheduler_process(empty_stage.kubeconfig, tmp_path / "scheduler.log"):
+        yield empty_stage
 
 
 @pytest.mark.timeout(120)
