@@ -17,7 +17,7 @@ from scheduler.images.policy import LONGEST_DELAY, retry_delay
         (FailureCause.TIMEOUT, [15, 30, 60, 60]),
         (FailureCause.NETWORK, [15, 30, 60, 60]),
         (FailureCause.SERVER_ERROR, [15, 30, 60, 60]),
-        (FailureCause.NOT_FOUND, [30, 60, 60]),
+        (FailureCause.NOT_FOUND, [5, 10, 20]),
         (FailureCause.RATE_LIMITED, [60, 120, 240]),
         (FailureCause.UNAUTHORIZED, [300, 300]),
         (FailureCause.TLS, [300, 300]),

@@ -33,7 +33,7 @@ LIFETIMES = {
     FailureCause.TIMEOUT: [15, 30, 60, 60],
     FailureCause.NETWORK: [15, 30, 60, 60],
     FailureCause.SERVER_ERROR: [15, 30, 60, 60],
-    FailureCause.NOT_FOUND: [30, 60, 60, 60],
+    FailureCause.NOT_FOUND: [5, 10, 20, 40],
     FailureCause.RATE_LIMITED: [60, 120, 240, 480],
     FailureCause.UNAUTHORIZED: [300, 300],
     FailureCause.FORBIDDEN: [300, 300],
