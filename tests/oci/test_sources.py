@@ -15,7 +15,6 @@ import pytest
 
 from scheduler.images.content import ImageContent
 from scheduler.images.reference import parse_reference
-from scheduler.oci.credential import Credential
 from scheduler.oci.credential_providers import CredentialProvider, InvalidProviderConfig, duration, read_providers
 from scheduler.oci.docker_credentials import DockerConfigFile
 from scheduler.oci.programs import ProgramFailed, run
@@ -45,9 +44,8 @@ def problems() -> list[str]:
 def program(directory: Path, name: str, body: str) -> Path:
     """A small Python program that may use ``sys``, ``json`` and ``os``, and appends a line to `<name>.log` per run."""
     path = directory / name
-    path.write_text(
-        f"#!{sys.executable} -IS\nimport json, os, sys\nopen(__file__ + '.log', 'a').write('run\\n')\n{body}\n"
-    )
+    log = "open(__file__ + '.log', 'a').write('run\\n')"
+    path.write_text(f"#!{sys.executable} -IS\nimport json, os, sys\n{log}\n{body}\n")
     path.chmod(0o755)
     return path
 
@@ -120,7 +118,11 @@ async def test_a_docker_file_that_cannot_be_read_has_nothing_and_says_so_once(
 
 HELPER = """
 server = sys.stdin.read()
-known = {"ghcr.io": ("alice", "sesame"), "https://index.docker.io/v1/": ("hub", "word"), "id.test": ("<token>", "refresh")}
+known = {
+    "ghcr.io": ("alice", "sesame"),
+    "https://index.docker.io/v1/": ("hub", "word"),
+    "id.test": ("<token>", "refresh"),
+}
 if server not in known:
     print("credentials not found in native keychain")
     sys.exit(1)
@@ -182,9 +184,12 @@ async def test_a_helper_that_fails_has_nothing_and_says_so(
 
 
 async def test_a_program_that_hangs_is_ended(programs: Path) -> None:
-    hanging = program(programs, "hangs", "print(os.getpid(), flush=True)\nimport time\ntime.sleep(60)")
+    body = "open(__file__ + '.pid', 'w').write(str(os.getpid()))\nimport time\ntime.sleep(60)"
+    hanging = program(programs, "hangs", body)
     with pytest.raises(ProgramFailed, match=r"hangs gave no answer within 0\.5 s"):
         await run(hanging, [], b"", 0.5, {})
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((programs / "hangs.pid").read_text()), 0)
 
 
 PROVIDER = """
@@ -211,11 +216,8 @@ def provider_config(**changes: Any) -> dict[str, Any]:
 
 
 def providers_file(path: Path, *providers: dict[str, Any]) -> Path:
-    path.write_text(
-        json.dumps(
-            {"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig", "providers": providers}
-        )
-    )
+    kind = {"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig"}
+    path.write_text(json.dumps({**kind, "providers": providers}))
     return path
 
 
@@ -349,14 +351,14 @@ def test_the_sources_are_in_the_kubelets_order(tmp_path: Path, time: Time) -> No
         credential_providers=providers_file(tmp_path / "providers.yaml", provider_config()),
         credential_provider_programs=tmp_path,
     )
-    sources = sources_from(settings, now=time, on_problem=[].append)
+    sources = sources_from(settings, now=time, on_problem=print)
     assert [type(source) for source in sources] == [DockerConfigFile, CredentialProvider]
 
 
 def test_providers_without_programs_are_refused(tmp_path: Path, time: Time) -> None:
     settings = RegistrySettings(credential_providers=providers_file(tmp_path / "providers.yaml"))
     with pytest.raises(InvalidProviderConfig, match="credential_provider_programs: nothing is no directory"):
-        sources_from(settings, now=time, on_problem=[].append)
+        sources_from(settings, now=time, on_problem=print)
 
 
 async def test_an_image_is_read_with_the_credentials_of_this_process(
@@ -372,8 +374,3 @@ async def test_an_image_is_read_with_the_credentials_of_this_process(
         assert isinstance(await resolver.resolve(f"{registry.address}/acme/app:1"), ImageContent)
     finally:
         await registry.stop()
-
-
-def test_an_identity_token_is_not_taken_for_a_password() -> None:
-    assert not Credential(identity_token="refresh").anonymous
-    assert "refresh" not in base64.b64decode(Credential(identity_token="refresh").basic().split()[1]).decode()
