@@ -12,23 +12,12 @@ import msgspec
 from cachetools import LRUCache
 
 from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure, size_of
+from scheduler.images.policy import retry_delay
 from scheduler.oci.settings import RegistrySettings
 
 Key = tuple[str, str]
 """(scope, normalised name of the image)"""
 
-_GROWING = {  # seconds at first, and at most; doubled with each failure in a row
-    FailureCause.TIMEOUT: (15.0, 60.0),
-    FailureCause.NETWORK: (15.0, 60.0),
-    FailureCause.SERVER_ERROR: (15.0, 60.0),
-    FailureCause.NOT_FOUND: (30.0, 60.0),
-    FailureCause.RATE_LIMITED: (60.0, 3600.0),
-    FailureCause.UNAUTHORIZED: (300.0, 300.0),
-    FailureCause.FORBIDDEN: (300.0, 300.0),
-    FailureCause.TLS: (300.0, 300.0),
-    FailureCause.BLOCKED: (300.0, 300.0),
-}
-_LASTING = (600.0, 600.0)  # malformed, too large, wrong digest: the next push changes it, nothing else
 _STALE_FOR = frozenset(
     {FailureCause.TIMEOUT, FailureCause.NETWORK, FailureCause.SERVER_ERROR, FailureCause.RATE_LIMITED}
 )
@@ -78,7 +67,7 @@ class ImageCache:
         kept: ImageAnswer | None = None
         failure = _first_failure(content)
         if failure is not None:
-            lifetime = min(lifetime, lifetime_of(failure, 0))
+            lifetime = min(lifetime, retry_delay(failure, 1))
             kept = content
         self._put(key, _Entry(content.digest, read=now, asked=now, until=now + lifetime, answer=kept))
         return content
@@ -95,7 +84,7 @@ class ImageCache:
         """
         last = self._answers.get(key)
         failures = 0 if last is None else last.failures
-        lifetime = lifetime_of(failure, failures)
+        lifetime = retry_delay(failure, failures + 1)
         failure = msgspec.structs.replace(failure, retry_after=lifetime)
         entry = _Entry(None, read=now, asked=now, until=now + lifetime, answer=failure, failures=failures + 1)
         if last is not None and failure.cause in _STALE_FOR and now < last.read + self._settings.stale_lifetime:
@@ -116,13 +105,6 @@ class ImageCache:
     def _put(self, key: Key, entry: _Entry) -> None:
         if _entry_size(entry) <= self._answers.maxsize:
             self._answers[key] = entry
-
-
-def lifetime_of(failure: ImageFailure, failures_before: int) -> float:
-    """For how many seconds the registry is not asked again; at least what it asked for."""
-    first, longest = _GROWING.get(failure.cause, _LASTING)
-    own = min(first * float(1 << min(failures_before, 16)), longest)
-    return max(own, failure.retry_after or 0.0)
 
 
 def _first_failure(content: ImageContent) -> ImageFailure | None:

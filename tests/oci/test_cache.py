@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scheduler.images.content import ContentKind, FailureCause, ImageContent, ImageFailure, IndexEntry, size_of
 from scheduler.images.platform import Platform
-from scheduler.oci.cache import ImageCache, lifetime_of
+from scheduler.oci.cache import ImageCache
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
 
 KEY = ("", "ghcr.io/acme/app:1")
@@ -27,28 +27,6 @@ def content(number: int, entries: int = 1) -> ImageContent:
 
 def failed(cause: FailureCause, retry_after: float | None = None) -> ImageFailure:
     return ImageFailure(cause, "registry ghcr.io said no", retry_after)
-
-
-LIFETIMES = {
-    FailureCause.TIMEOUT: [15, 30, 60, 60],
-    FailureCause.NETWORK: [15, 30, 60, 60],
-    FailureCause.SERVER_ERROR: [15, 30, 60, 60],
-    FailureCause.NOT_FOUND: [5, 10, 20, 40],
-    FailureCause.RATE_LIMITED: [60, 120, 240, 480],
-    FailureCause.UNAUTHORIZED: [300, 300],
-    FailureCause.FORBIDDEN: [300, 300],
-    FailureCause.TLS: [300, 300],
-    FailureCause.BLOCKED: [300, 300],
-    FailureCause.MALFORMED: [600, 600],
-    FailureCause.TOO_LARGE: [600, 600],
-    FailureCause.DIGEST_MISMATCH: [600, 600],
-}
-
-
-@pytest.mark.parametrize(("cause", "lifetimes"), LIFETIMES.items())
-def test_a_failure_lasts_as_suits_its_cause(cause: FailureCause, lifetimes: list[int]) -> None:
-    assert [lifetime_of(failed(cause), number) for number in range(len(lifetimes))] == lifetimes
-    assert lifetime_of(failed(cause, retry_after=7200), 0) == 7200
 
 
 def test_failures_in_a_row_lengthen_the_pause_and_a_success_ends_the_row() -> None:
