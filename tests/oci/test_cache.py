@@ -47,7 +47,7 @@ def test_failures_in_a_row_lengthen_the_pause_and_a_success_ends_the_row() -> No
     cache.failed(KEY, failed(FailureCause.NOT_FOUND), now)
     last = cache.answer(KEY, now)
     assert isinstance(last, ImageFailure)
-    assert last.retry_after == 30
+    assert last.retry_after == 5
 
 
 @pytest.mark.parametrize("cause", FAILURES)
