@@ -58,7 +58,7 @@ class SandboxStage:
 
 
 @contextlib.asynccontextmanager
-async def sandbox_stage(folder: Path) -> AsyncIterator[SandboxStage]:
+async def sandbox_stage(folder: Path, *, kubelets: bool = True) -> AsyncIterator[SandboxStage]:
     """An embedded cluster, running until the block ends. ``folder`` gets the kubeconfig."""
     kubeconfig = folder / "kubeconfig"
     async with contextlib.AsyncExitStack() as stack:
@@ -71,7 +71,8 @@ async def sandbox_stage(folder: Path) -> AsyncIterator[SandboxStage]:
         stack.push_async_callback(registry.stop)
         client = await connect(str(kubeconfig))
         stack.push_async_callback(client.close)
-        kubelets = SandboxKubelets(client)
-        await kubelets.start()
-        stack.push_async_callback(kubelets.stop)
+        if kubelets:
+            running = SandboxKubelets(client)
+            await running.start()
+            stack.push_async_callback(running.stop)
         yield SandboxStage(client, kubeconfig, registry, server)
