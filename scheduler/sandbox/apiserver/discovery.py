@@ -111,11 +111,12 @@ def _entries(resource: Resource) -> list[Document]:
 
 
 def _aggregated_resources(group_name: str) -> list[Document]:
+    """A kind's group and version are empty where they are those around it."""
     entries = resource_list(group_name, "v1")["resources"]
     resources: list[Document] = []
     for entry in entries:
         plural, _, subresource = entry["name"].partition("/")
-        kind = {"group": entry.get("group", group_name), "version": "v1", "kind": entry["kind"]}
+        kind = {"group": entry.get("group", ""), "version": entry.get("version", ""), "kind": entry["kind"]}
         if subresource:
             resources[-1].setdefault("subresources", []).append(
                 {"subresource": subresource, "responseKind": kind, "verbs": entry["verbs"]}

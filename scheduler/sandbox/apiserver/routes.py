@@ -57,7 +57,7 @@ class Routes:
 
     async def _resource(self, request: web.BaseRequest, target: Target, body: bytes) -> web.StreamResponse:
         match request.method:
-            case "GET" if is_watch(request):
+            case "GET" if is_watch(request) and not target.name:
                 return await self._watch(request, target)
             case "GET" if target.name and target.subresource not in _ACTIONS:
                 return self._get(request, target)
@@ -182,7 +182,7 @@ class Routes:
             case "GET", ["api" | "apis", *_]:
                 return _json(encode(_discovered(parts, request.host)))
             case "GET", ["openapi", "v3"]:
-                return _json(encode(openapi.index()))
+                return _json(encode(openapi.index()), content_type="text/plain; charset=utf-8")  # as the real one does
             case "GET", ["openapi", "v3", *path]:
                 return _json(openapi.document("/".join(path)))
             case "POST", ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:

@@ -18,7 +18,8 @@ from scheduler.sandbox.apiserver.store import Change, Collection, Store, moved_t
 from scheduler.sandbox.apiserver.views.representations import Representation, error_line
 
 _BATCH = 500  # changes per write: bounds what one watch may hold of the event loop
-_FIRST_BOOKMARK = 1.0  # seconds: a new watch gets one soon, whatever the interval
+_BOOKMARK_AFTER_INITIAL_EVENTS = 1.0  # seconds, whatever the interval
+_LAST_BOOKMARK = 2.0  # seconds before the watch ends
 _DEFAULT_TIMEOUT = (1800, 3600)  # seconds: a watch without a timeout ends at a random moment between these
 
 
@@ -52,7 +53,8 @@ class Watch:
         loop = asyncio.get_running_loop()
         timeout = self._options.timeout_seconds or random.uniform(*_DEFAULT_TIMEOUT)
         deadline = loop.time() + timeout
-        next_bookmark = loop.time() + min(_FIRST_BOOKMARK, self._bookmark_interval)
+        soon = _BOOKMARK_AFTER_INITIAL_EVENTS if self._options.send_initial_events else self._bookmark_interval
+        next_bookmark = self._next_bookmark(loop.time(), soon, deadline)
         stop_listening = self._collection.log.listen(self._woken)
         try:
             position, opening = self._opening()
@@ -72,11 +74,17 @@ class Watch:
                 if now >= deadline:
                     return
                 if self._options.bookmarks and now >= next_bookmark:
-                    next_bookmark = now + self._bookmark_interval
+                    next_bookmark = self._next_bookmark(now, self._bookmark_interval, deadline)
                     yield self._representation.bookmark(self._store.revision)
                 await self._wait(position, min(deadline, next_bookmark) - now)
         finally:
             stop_listening()
+
+    def _next_bookmark(self, now: float, interval: float, deadline: float) -> float:
+        """One shortly before the end saves the client from reading again what it has seen."""
+        last = deadline - _LAST_BOOKMARK
+        due = min(now + interval, last)
+        return due if due > now else deadline
 
     async def _wait(self, position: int, seconds: float) -> None:
         """Until the log grows beyond the position, the watch is cut, or the time is over."""
