@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import ssl
 import uuid
@@ -101,12 +102,12 @@ class Api:
         accept: str = "",
         query: Mapping[str, str | int] | None = None,
     ) -> Answer:
-        """``body``: bytes as they are, anything else as JSON."""
+        """``body``: bytes and streams as they are, anything else as JSON."""
         headers = {"Accept": accept} if accept else {}
         data = body
         if body is not None:
             headers["Content-Type"] = content_type
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            data = body if isinstance(body, bytes | io.BytesIO) else json.dumps(body).encode()
         async with self._session.request(
             method, self._url + path, data=data, headers=headers, params=query, ssl=self._tls
         ) as response:

@@ -1,7 +1,7 @@
 """A resource quantity in the one spelling that the API server writes it in (``resource.Quantity.CanonicalizeBytes``).
 
 No precision is lost down to nano, no fraction is written, and the suffix is the largest that allows that:
-``0.5`` is ``500m``, ``1024Mi`` is ``1Gi``, ``1.5Gi`` is ``1536Mi``.
+``0.5`` is ``500m``, ``1024Mi`` is ``1Gi``, ``1.5Gi`` is ``1536Mi``, and ``1.001Ki`` is ``1025024m``.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def _decimal(exact: Fraction, *, as_exponent: bool) -> str:
 
 
 def _binary(exact: Fraction) -> str:
-    if -1024 < exact < 1024:
+    if -1024 < exact < 1024 or exact.denominator != 1:
         return _decimal(exact, as_exponent=False)
-    whole = _away_from_zero(exact)
+    whole = max(-MAX_INT64, min(int(exact), MAX_INT64))
     power = 0
     while whole % 1024 == 0 and power < len(_BINARY) - 1:
         whole //= 1024
