@@ -7,6 +7,7 @@ for us to show.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,8 +43,9 @@ async def run(
     finally:
         if process.returncode is None:
             process.kill()
-            async with asyncio.timeout(_ENDING):
-                await process.wait()
+            with contextlib.suppress(TimeoutError):  # a child of the program may hold its output open
+                async with asyncio.timeout(_ENDING):
+                    await process.communicate()  # reads to the end, else the pipe stays open
 
 
 async def _converse(process: asyncio.subprocess.Process, request: bytes, program: Path | str) -> tuple[int, bytes]:

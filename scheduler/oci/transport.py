@@ -9,7 +9,6 @@ are, `tokens`.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,19 +20,18 @@ from yarl import URL
 
 from scheduler.oci.addresses import ANYWHERE, REGISTRY_KINDS, AddressKind, kinds_for_target
 from scheduler.oci.breaker import Breaker
-from scheduler.oci.connections import Connections, is_forbidden_address
+from scheduler.oci.connections import Connections
 from scheduler.oci.errors import (
     Blocked,
     Malformed,
     Passing,
     RateLimited,
-    RegistryError,
     ServerFault,
     TimedOut,
     TlsFailed,
     TooLarge,
-    Unreachable,
 )
+from scheduler.oci.http_errors import explained
 from scheduler.oci.retry_after import retry_after
 from scheduler.oci.settings import RegistrySettings
 from scheduler.oci.tls import DEFAULT_TLS, InvalidTlsFiles, Tls
@@ -201,7 +199,8 @@ class Transport:
         except InvalidTlsFiles as error:
             raise TlsFailed(request.host, "cannot be asked", request.subject, str(error)) from None
         except aiohttp.ClientError as error:
-            raise _explained(request, url, error) from None
+            at = "" if url.host == request.url.host else url.host or ""
+            raise explained(error, request.host, request.subject, at) from None
 
 
 async def _read(request: Request, response: aiohttp.ClientResponse) -> bytes:
@@ -242,28 +241,3 @@ def _fault(request: Request, answer: Answer) -> Passing | None:
     if answer.status in _FAULTS:
         return ServerFault(request.host, did, request.subject, retry_after=retry_after(answer.headers))
     return None
-
-
-def _explained(request: Request, url: URL, error: aiohttp.ClientError) -> RegistryError:
-    host, subject = request.host, request.subject
-    at = "" if url.host == request.url.host else f" from {url.host}, where it sent us,"
-    if is_forbidden_address(error):
-        return Blocked(host, f"is at, or sent us to {url.host}, an address that may not be asked", subject)
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return TlsFailed(host, "has a certificate that is not trusted", subject, _certificate_reason(error))
-        case aiohttp.ClientSSLError():
-            return TlsFailed(host, "did not complete the TLS handshake", subject)
-        case aiohttp.ClientConnectorDNSError():
-            return Unreachable(host, "cannot be found", subject, f"no address for the name {url.host}")
-        case aiohttp.ClientConnectorError():
-            return Unreachable(host, "cannot be reached", subject, os.strerror(error.errno or 0).lower())
-        case aiohttp.InvalidURL():
-            return Unreachable(host, "cannot be reached", subject, "its name is no host that exists")
-        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return Unreachable(host, f"closed the connection in the middle of its answer{at}", subject)
-    return Malformed(host, f"answered with something that is not HTTP{at}", subject)
-
-
-def _certificate_reason(error: aiohttp.ClientConnectorCertificateError) -> str:
-    return str(getattr(error.certificate_error, "verify_message", "") or "")

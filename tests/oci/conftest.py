@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
+import aiohttp
 import pytest
 
 from scheduler.oci.resolver import Resolver
@@ -62,15 +62,15 @@ async def make_resolver(time: Time) -> AsyncIterator[MakeResolver]:
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Host names of this test and the one address of each; no other name has one."""
     known: dict[str, str] = {}
-    resolve = socket.getaddrinfo
 
-    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            if host not in known:
-                raise socket.gaierror(socket.EAI_NONAME, "name or service not known") from None
-        return resolve(known.get(host, host), *arguments, **options)
+    async def resolve(_self: object, host: str, port: int = 0, _family: int = 0) -> list[dict[str, object]]:
+        if host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "name or service not known")
+        version = ipaddress.ip_address(known[host]).version
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        return [
+            {"hostname": host, "host": known[host], "port": port, "family": family, "proto": 0, "flags": 0},
+        ]
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
     return known

@@ -18,7 +18,7 @@ from scheduler.sandbox.registry_images import Document, Entry, build_artifact, b
 from tests.oci.conftest import MakeResolver, Time
 
 LINUX = ("linux/amd64", "linux/arm64")
-QUICK = RegistrySettings(request_timeout=0.3, deadline=2.0)
+QUICK = RegistrySettings(request_timeout=0.7, deadline=5.0)
 
 
 def platforms_of(answer: object) -> list[str]:
