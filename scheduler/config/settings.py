@@ -7,7 +7,7 @@ file, the field and the value; nothing is guessed. Who uses a setting gets it as
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -22,6 +22,8 @@ class InvalidSettings(ValueError):
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
     """A group of settings, spelt in camel case in the file."""
 
+
+S = TypeVar("S", bound=Strict)
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -110,25 +112,33 @@ class Settings(Strict, frozen=True):
 
 def read_settings(path: Path) -> Settings:
     """The settings in a YAML file. Raises InvalidSettings."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{path}: cannot be read: {error}") from error
-    return parse_settings(text, str(path))
+    return _checked(read_document(path, Settings), str(path))
 
 
 def parse_settings(text: str, source: str) -> Settings:
     """The settings in a YAML text; ``source`` names it in errors. Raises InvalidSettings."""
+    return _checked(parse_document(text, source, Settings), source)
+
+
+def read_document(path: Path, type_: type[S]) -> S:
+    """A YAML file as one struct of settings, each field checked for itself. Raises InvalidSettings."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{path}: cannot be read: {error}") from error
+    return parse_document(text, str(path), type_)
+
+
+def parse_document(text: str, source: str, type_: type[S]) -> S:
+    """The same from a text; ``source`` names it in errors. Raises InvalidSettings."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InvalidSettings(f"{source}: not YAML: {error}") from error
     try:
-        settings = msgspec.convert({} if document is None else document, Settings)
+        return msgspec.convert({} if document is None else document, type_)
     except msgspec.ValidationError as error:
         raise InvalidSettings(f"{source}: {_in_words(error, document)}") from error
-    _check(settings, source)
-    return settings
 
 
 def with_overrides(
@@ -144,7 +154,7 @@ def with_overrides(
     )
 
 
-def _check(settings: Settings, source: str) -> None:
+def _checked(settings: Settings, source: str) -> Settings:
     if not settings.scheduler_name:
         raise InvalidSettings(f"{source}: schedulerName: must not be empty")
     if settings.scheduler_name == "default-scheduler":
@@ -159,6 +169,7 @@ def _check(settings: Settings, source: str) -> None:
             parse_platform(platform)
         except InvalidPlatform as error:
             raise InvalidSettings(f"{source}: images.platformWeights: {error}") from error
+    return settings
 
 
 def _in_words(error: msgspec.ValidationError, document: object) -> str:

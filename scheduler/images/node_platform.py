@@ -10,9 +10,11 @@ every status update; the beta label; ``status.nodeInfo``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from scheduler.api.node import Node
+from scheduler.api.node import Node, NodeSystemInfo
 from scheduler.images.runtime import Runtime, runtime_of
 from scheduler.images.windows_build import build_prefix, parse_version
 
@@ -76,24 +78,27 @@ class NodePlatform(msgspec.Struct, frozen=True, gc=False):
 
 def node_platform(node: Node) -> NodePlatform:
     """The platform of a node as it stands now. A node that has not registered yet has empty fields."""
-    labels = node.metadata.labels
-    info = node.status.node_info
+    return platform_of(node.metadata.labels, node.status.node_info)
+
+
+def platform_of(labels: Mapping[str, str], info: NodeSystemInfo) -> NodePlatform:
+    """The same for a node of which only this much was read."""
     os = labels.get(OS_LABEL) or labels.get(BETA_OS_LABEL) or info.operating_system
     architecture = labels.get(ARCHITECTURE_LABEL) or labels.get(BETA_ARCHITECTURE_LABEL) or info.architecture
     return NodePlatform(
         os,
         architecture,
         labels.get(VARIANT_LABEL) or _DEFAULT_VARIANTS.get(architecture, ""),
-        _windows_version(node) if os == "windows" else "",
+        _windows_version(labels, info) if os == "windows" else "",
         runtime_of(info.container_runtime_version),
         _BOOLEANS.get(labels.get(FALLBACK_LABEL, "")),
         _BOOLEANS.get(labels.get(ARM32_LABEL, "")),
     )
 
 
-def _windows_version(node: Node) -> str:
+def _windows_version(labels: Mapping[str, str], info: NodeSystemInfo) -> str:
     """Without the revision, which decides nothing: nodes that differ in it only share one platform."""
-    claims = (node.metadata.labels.get(WINDOWS_BUILD_LABEL, ""), node.status.node_info.kernel_version)
+    claims = (labels.get(WINDOWS_BUILD_LABEL, ""), info.kernel_version)
     return next((build_prefix(claim) for claim in claims if parse_version(claim) is not None), "")
 
 

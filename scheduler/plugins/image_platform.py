@@ -19,9 +19,8 @@ from scheduler.framework.plugin import SKIP, FilterPlugin, PreFilterAnswer, Scor
 from scheduler.framework.status import Code, Rejection
 from scheduler.images.matching import DEFAULT_RULES, MatchRules, match_pod
 from scheduler.images.node_platform import NodePlatform, node_platform
-from scheduler.images.platform import Platform, parse_platform
+from scheduler.images.platform_weights import PlatformWeights
 from scheduler.images.verdict import Outcome, PodVerdict
-from scheduler.images.windows_build import build_prefix
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
 
 REASON_NOT_KNOWN = "it is not known yet which platforms the pod's images are built for"
@@ -38,11 +37,7 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
 
     def __init__(self, weights: Mapping[str, int] | None = None, rules: MatchRules = DEFAULT_RULES) -> None:
         self._rules = rules
-        patterns = [(parse_platform(text), weight) for text, weight in (weights or {}).items()]
-        for pattern, weight in patterns:
-            if not 0 <= weight <= 100:
-                raise ValueError(f"weight {weight} of platform {pattern} is not between 0 and 100")
-        self._patterns = sorted(patterns, key=lambda pair: _specificity(pair[0]), reverse=True)
+        self._weights = PlatformWeights(weights)
 
     @property
     def hints(self) -> QueueingHints:
@@ -72,10 +67,10 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
     # Score
 
     def pre_score(self, pod_class: PodClass) -> Skip | None:
-        return None if self._patterns else SKIP
+        return None if self._weights else SKIP
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
-        return nodes.platform_values.gather(self._weight, nodes.platforms[rows], np.int64)
+        return nodes.platform_values.gather(self._weights.of, nodes.platforms[rows], np.int64)
 
     # Private
 
@@ -85,22 +80,6 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
     def _fits(self, pod_class: PodClass, platform: NodePlatform) -> bool:
         """UNKNOWN does not fit: a pod is never placed on a guess."""
         return self._verdict(pod_class, platform).outcome is Outcome.MATCH
-
-    def _weight(self, platform: NodePlatform) -> int:
-        return next((weight for pattern, weight in self._patterns if _covers(pattern, platform)), 0)
-
-
-def _covers(pattern: Platform, platform: NodePlatform) -> bool:
-    """Equal in what the pattern names: operating system, architecture, and variant and Windows build if it does."""
-    return (
-        (pattern.os, pattern.architecture) == (platform.os, platform.architecture)
-        and pattern.variant in {"", platform.variant}
-        and (not pattern.os_version or build_prefix(pattern.os_version) == platform.os_version)
-    )
-
-
-def _specificity(pattern: Platform) -> int:
-    return bool(pattern.variant) + bool(pattern.os_version)
 
 
 def _changed_platform(_pod: Pod, event: ClusterEvent) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
@@ -52,9 +53,14 @@ class EventList(msgspec.Struct):
 
 
 class WalkingScenarios:
-    """What a user may rely on. ``pods`` is how many the crowded scenario creates."""
+    """What a user may rely on. ``pods`` is how many the crowded scenario creates, ``scheduler`` whom pods name.
+
+    ``after_reasons`` is what the scheduler adds to the reasons why a pod waits.
+    """
 
     pods = 60
+    scheduler = SCHEDULER_NAME
+    after_reasons = ""
 
     async def test_many_pods_land_only_where_they_can_run(self, stage: Stage) -> None:
         counts = dict.fromkeys(RUNNABLE, self.pods // len(RUNNABLE))
@@ -62,7 +68,7 @@ class WalkingScenarios:
         manifests = [
             manifest
             for workload, count in counts.items()
-            for manifest in small(dataclasses.replace(workload, replicas=count).pods(stage.registry, SCHEDULER_NAME))
+            for manifest in small(dataclasses.replace(workload, replicas=count).pods(stage.registry, self.scheduler))
         ]
         random.Random(1).shuffle(manifests)
         await create(stage, manifests, PODS)
@@ -71,7 +77,7 @@ class WalkingScenarios:
             assert used <= workload.runs_on, f"{workload.name} is on {used - workload.runs_on}, which cannot run it"
 
     async def test_a_bound_pod_is_told_so_by_an_event(self, stage: Stage) -> None:
-        await create(stage, WEB.pods(stage.registry, SCHEDULER_NAME), PODS)
+        await create(stage, WEB.pods(stage.registry, self.scheduler), PODS)
         (pod,) = await all_bound(stage, "web", 1)
         note = f"Successfully assigned default/{pod.metadata.name} to {pod.spec.node_name}"
         event = await event_of(stage, pod.metadata.name, "Scheduled")
@@ -81,9 +87,9 @@ class WalkingScenarios:
         image = ScenarioImage("late/mainframe", "1", (MAINFRAME,))
         stage.push(image)
         workload = Workload("mainframe", (image.name,), 2, frozenset())
-        await create(stage, workload.pods(stage.registry, SCHEDULER_NAME), PODS)
+        await create(stage, workload.pods(stage.registry, self.scheduler), PODS)
         phrase = f"6 node(s) can't run image {stage.registry}/{image.name} (built for linux/s390x)"
-        assert (await told_why(stage, "mainframe", phrase)) == f"0/6 nodes are available: {phrase}."
+        assert (await told_why(stage, "mainframe", phrase)) == f"0/6 nodes are available: {phrase}.{self.after_reasons}"
         event = await event_of(stage, "mainframe-0", "FailedScheduling")
         assert event.type == "Warning"
         assert phrase in event.note
@@ -94,13 +100,13 @@ class WalkingScenarios:
 
     async def test_an_unparsable_image_name_is_quoted(self, stage: Stage) -> None:
         workload = Workload("typo", ("Shop//web:1",), 1, frozenset())
-        await create(stage, workload.pods(stage.registry, SCHEDULER_NAME), PODS)
+        await create(stage, workload.pods(stage.registry, self.scheduler), PODS)
         await told_why(stage, "typo", f'"{stage.registry}/Shop//web:1"')
 
     async def test_a_missing_image_is_told_and_found_once_it_is_pushed(self, stage: Stage) -> None:
-        image = ScenarioImage("late/app", "1", (ARM64,))
+        image = ScenarioImage("late/app", uuid.uuid4().hex[:8], (ARM64,))  # other scenarios may share the registry
         workload = Workload("late", (image.name,), 1, frozenset(ARM_NODES))
-        await create(stage, workload.pods(stage.registry, SCHEDULER_NAME), PODS)
+        await create(stage, workload.pods(stage.registry, self.scheduler), PODS)
         message = await told_why(stage, "late", f"{stage.registry}/{image.name}")
         assert "404" in message
         stage.push(image)
@@ -109,7 +115,7 @@ class WalkingScenarios:
 
     async def test_a_pod_that_waits_for_room_takes_what_another_one_leaves(self, stage: Stage) -> None:
         only_there = Workload("dotnet", ("shop/dotnet:8",), 2, frozenset(WINDOWS_2022_NODES))
-        first, second = sized(only_there.pods(stage.registry, SCHEDULER_NAME), cpu="3")
+        first, second = sized(only_there.pods(stage.registry, self.scheduler), cpu="3")
         await create(stage, [first], PODS)
         await all_bound(stage, "dotnet", 1)
         await create(stage, [second], PODS)
@@ -121,7 +127,7 @@ class WalkingScenarios:
     async def test_a_cordoned_node_gets_no_pod_before_it_is_uncordoned(self, stage: Stage) -> None:
         only_there = Workload("dotnet", ("shop/dotnet:8",), 1, frozenset(WINDOWS_2022_NODES))
         await stage.client.patch("/api/v1/nodes/win2022-0", b'{"spec": {"unschedulable": true}}', MERGE_PATCH)
-        await create(stage, only_there.pods(stage.registry, SCHEDULER_NAME), PODS)
+        await create(stage, only_there.pods(stage.registry, self.scheduler), PODS)
         await told_why(stage, "dotnet", "1 node(s) were unschedulable")
         await stage.client.patch("/api/v1/nodes/win2022-0", b'{"spec": {"unschedulable": null}}', MERGE_PATCH)
         (pod,) = await all_bound(stage, "dotnet", 1)

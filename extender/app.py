@@ -1,0 +1,197 @@
+"""The composition root: settings -> adapters -> state -> loops and listeners, and the order of starting and stopping.
+
+Owns nothing else. Start: health first (live, not ready), then the API server is waited for, then the watches; calls are
+taken at once, and answered with an error until both watches have delivered. Stop, on SIGTERM or Ctrl-C: not ready any
+more, but still answering, so that callers are led elsewhere; then calls under way are answered, and all is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from extender.loops.looking_up import LookUps
+from extender.loops.waking import Waking
+from extender.loops.watching import PENDING, UNFINISHED, NodeWatch, PodWatch
+from extender.metrics import Metrics
+from extender.server.listener import Listener, ListenerSettings
+from extender.service import Service, Timing
+from extender.settings import ExtenderSettings, ListeningSettings
+from extender.verbs.pod_verdicts import UnknownPolicy, VerdictBook
+from extender.wire.arguments import ExtenderBindingArgs
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+from scheduler.app import registry_settings
+from scheduler.cluster.cache import Cache
+from scheduler.images.platform import parse_platform
+from scheduler.images.platform_weights import PlatformWeights
+from scheduler.kube.binding import BindResult, bind
+from scheduler.kube.connection import connect, wait_until_reachable
+from scheduler.kube.errors import InvalidConnection
+from scheduler.kube.reflector import Reflector
+from scheduler.kube.requests import ApiClient
+from scheduler.kube.secrets import PullSecrets
+from scheduler.oci.resolver import Resolver
+from scheduler.telemetry import logs
+from scheduler.telemetry.health import HealthServer
+
+if sys.platform != "win32":
+    import uvloop
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 5.0
+"""For the calls under way, when stopping. Kubernetes kills after 30 in all."""
+
+
+def run_extender(settings: ExtenderSettings) -> int:
+    """Runs until SIGTERM or SIGINT; returns the exit code."""
+    logs.configure(settings.logging)
+    with asyncio.Runner(loop_factory=None if sys.platform == "win32" else uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: ExtenderSettings) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        client = await connect(settings.kube.kubeconfig, settings.kube.context)
+    except InvalidConnection as error:
+        log.error("cannot connect", why=str(error))
+        return 1
+    extender = Extender(settings, client)
+    try:
+        await extender.run(stop)
+    except OSError as error:
+        log.error("cannot serve", why=str(error))
+        return 1
+    except ExceptionGroup as fault:
+        log.error("a loop failed", exc_info=fault)
+        return 1
+    return 0
+
+
+class Extender:
+    """One extender, wired up for one API server."""
+
+    def __init__(self, settings: ExtenderSettings, client: ApiClient) -> None:
+        answering = settings.answering
+        self.settings = settings
+        self.client = client
+        self.metrics = Metrics()
+        self.cache = Cache()
+        self.resolver = Resolver(registry_settings(settings.images))
+        self.waking = Waking(client, self._problem("wake"), enabled=answering.wake_pods)
+        secrets = PullSecrets(client, on_problem=self._problem("secret")) if settings.images.read_pull_secrets else None
+        self.look_ups = LookUps(
+            self.resolver, secrets, self.waking.wake, self.metrics, refresh=settings.images.tag_lifetime_seconds
+        )
+        self.nodes = Reflector(client, "/api/v1/nodes", Node, NodeWatch(self.cache), on_problem=self._problem("watch"))
+        counts_pods = answering.delegated or answering.max_nodes > 0
+        self.pods = Reflector(
+            client,
+            "/api/v1/pods",
+            Pod,
+            PodWatch(self.cache, self.look_ups, settings.scheduler_names, self.cache.forget),
+            field_selector=UNFINISHED if counts_pods else PENDING,
+            on_problem=self._problem("watch"),
+        )
+        service = Service(
+            self.cache,
+            self.look_ups,
+            VerdictBook(UnknownPolicy(answering.unknown, tuple(map(parse_platform, answering.assumed)))),
+            PlatformWeights(settings.images.platform_weights),
+            self._bind,
+            self.metrics,
+            Timing(answering.wait_seconds, answering.deadline_seconds),
+            self.why_not_synced,
+        )
+        self.listener = Listener(listener_settings(settings.listening), service, on_refused=self.metrics.refused)
+        self.health = HealthServer(
+            settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
+        )
+        self._is_stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` is set. Raises OSError when an address cannot be served."""
+        try:
+            health_port = await self.health.start()
+            port = await self.listener.start()
+            log.info("starting", server=self.client.server, port=port, health_port=health_port)
+            async with asyncio.TaskGroup() as group:
+                main = group.create_task(self._run_loops())
+                await stop.wait()
+                await self._drain()
+                main.cancel()
+        finally:
+            await self.listener.stop(STOP_SECONDS)
+            await self.look_ups.stop()
+            await self.waking.stop()
+            await self.resolver.close()
+            await self.client.close()
+            await self.health.stop()
+            log.info("stopped")
+
+    def why_not_synced(self) -> str | None:
+        """None once both watches have delivered."""
+        waiting = [name for name, watch in (("nodes", self.nodes), ("pods", self.pods)) if not watch.synced.is_set()]
+        return f"waiting for the first list of {' and '.join(waiting)}" if waiting else None
+
+    def why_not_ready(self) -> str | None:
+        return "stopping" if self._is_stopping else self.why_not_synced()
+
+    async def _run_loops(self) -> None:
+        version = await wait_until_reachable(self.client, self._problem("connection"))
+        log.info("connected", server=self.client.server, version=version)
+        async with asyncio.TaskGroup() as group:
+            for watch in (self.nodes, self.pods):
+                group.create_task(watch.run())
+            await self.nodes.synced.wait()
+            await self.pods.synced.wait()
+            log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), look_ups=len(self.look_ups))
+
+    async def _drain(self) -> None:
+        """Not ready any more, and still answering: until Services have noticed, callers come here."""
+        self._is_stopping = True
+        self.listener.drain()
+        log.info("stopping", draining=self.settings.listening.drain_seconds)
+        await asyncio.sleep(self.settings.listening.drain_seconds)
+        await self.listener.stop(STOP_SECONDS)
+
+    async def _bind(self, args: ExtenderBindingArgs) -> str:
+        outcome = await bind(self.client, args.pod_namespace, args.pod_name, args.pod_uid, args.node)
+        return "" if outcome.result is BindResult.BOUND else f"{outcome.result}: {outcome.message}"
+
+    def _problem(self, part: str) -> Callable[[str], None]:
+        def report(problem: str) -> None:
+            self.metrics.problem(part)
+            log.warning(problem)
+
+        return report
+
+    def _scrape(self) -> None:
+        """Brings the gauges up to date."""
+        self.metrics.sizes(
+            nodes=len(self.cache.nodes),
+            placed_pods=len(self.cache),
+            assumed_pods=len(self.cache.assumed_pods()),
+            image_sets=len(self.look_ups),
+            connections=len(self.listener),
+        )
+
+
+def listener_settings(settings: ListeningSettings) -> ListenerSettings:
+    """The operator's settings, as the server takes them."""
+    return ListenerSettings(
+        settings.host,
+        settings.port,
+        settings.max_body_megabytes * 2**20,
+        settings.max_connections,
+        settings.request_seconds,
+        settings.idle_seconds,
+    )

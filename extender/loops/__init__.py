@@ -1,0 +1,1 @@
+"""Thin asynchronous drivers: what comes in from watches and registries. They decide nothing."""

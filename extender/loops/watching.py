@@ -1,0 +1,107 @@
+"""Brings nodes and pods in, so that a request finds what it needs to know in memory.
+
+Owns the translation from object changes to the cache and to the look-ups of images. A pod that waits for a node has its
+images looked up, whoever schedules it, from the moment it exists; a pod on a node is counted there, but only where
+decisions need that (``counts_pods``). The reflectors (``scheduler.kube``) own the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import structlog
+
+from extender.loops.looking_up import LookUps
+from scheduler.api.meta import ObjectMeta
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+from scheduler.api.quantity import InvalidQuantity
+from scheduler.cluster.cache import Cache
+
+log = structlog.get_logger()
+
+UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+PENDING = f"spec.nodeName=,{UNFINISHED}"
+"""Field selectors: a pod that is bound, or has finished, looks deleted to a watch of pending ones."""
+
+
+class NodeWatch:
+    """The handler of the node reflector."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def replaced(self, nodes: list[Node]) -> None:
+        """A fresh list: whatever is not on it is gone."""
+        names = {node.name for node in nodes}
+        for name in [node.name for _, node in self._cache.nodes if node.name not in names]:
+            self._cache.remove_node(name)
+        for node in nodes:
+            self.modified(node)
+
+    def added(self, node: Node) -> None:
+        self.modified(node)
+
+    def modified(self, node: Node) -> None:
+        try:
+            self._cache.add_node(node)
+        except InvalidQuantity as error:  # costs this node's news, never the watch
+            log.warning("node not understood", node=node.name, why=str(error))
+
+    def deleted(self, node: Node) -> None:
+        self._cache.remove_node(node.name)
+
+
+class PodWatch:
+    """The handler of the pod reflector.
+
+    ``scheduler_names``: whose pods have their images looked up; empty: everybody's. ``forget`` is told of pods that
+    will not be bound any more.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        look_ups: LookUps,
+        scheduler_names: Collection[str],
+        forget: Callable[[str], None],
+    ) -> None:
+        self._cache = cache
+        self._look_ups = look_ups
+        self._scheduler_names = frozenset(scheduler_names)
+        self._forget = forget
+
+    def replaced(self, pods: list[Pod]) -> None:
+        """A fresh list: whatever is not on it is gone."""
+        uids = {pod.metadata.uid for pod in pods}
+        known = {uid for uid, _ in self._cache} | self._look_ups.pods()
+        for uid in known - uids:
+            self._gone(uid)
+        for pod in pods:
+            self.modified(pod)
+
+    def added(self, pod: Pod) -> None:
+        self.modified(pod)
+
+    def modified(self, pod: Pod) -> None:
+        if pod.spec.node_name:
+            self._look_ups.gone(pod.metadata.uid)
+            self._place(pod)
+        elif pod.metadata.deletion_timestamp is not None:
+            self._gone(pod.metadata.uid)
+        elif not self._scheduler_names or pod.spec.scheduler_name in self._scheduler_names:
+            self._look_ups.seen(pod)
+
+    def deleted(self, pod: Pod) -> None:
+        self._gone(pod.metadata.uid)
+
+    def _place(self, pod: Pod) -> None:
+        try:
+            self._cache.add_pod(pod)
+        except InvalidQuantity as error:  # costs this pod's room, never the watch
+            log.warning("pod not understood", pod=pod.key, why=str(error))
+
+    def _gone(self, uid: str) -> None:
+        self._look_ups.gone(uid)
+        self._forget(uid)
+        self._cache.remove_pod(Pod(metadata=ObjectMeta(name="", uid=uid)))

@@ -1,0 +1,225 @@
+"""The verbs as a service: a request's bytes in, an answer's bytes out, always within the deadline.
+
+Owns what surrounds a decision: decoding, waiting a moment for images that are being looked up, the deadline, faults,
+metrics. What is decided is in ``verbs``; what is known of images, in ``loops.looking_up``. A call that needs no waiting
+is answered in the same turn of the event loop.
+
+Errors: filter and bind have a field for them. prioritize and preempt have none, so they get a status that is not 200,
+which kube-scheduler treats alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from extender.loops.looking_up import LookUp, LookUps
+from extender.metrics import Metrics
+from extender.server.messages import Request, Response, text
+from extender.verbs.filter import FilterAnswer, filter_names, filter_nodes
+from extender.verbs.pod_verdicts import PodVerdicts, VerdictBook
+from extender.verbs.preempt import preempt
+from extender.verbs.prioritize import prioritize_names, prioritize_nodes
+from extender.wire.answers import binding_result, filter_error, preemption_result, priorities
+from extender.wire.arguments import (
+    ExtenderArgs,
+    ExtenderBindingArgs,
+    MalformedBody,
+    is_given,
+    read_binding_args,
+    read_extender_args,
+    read_node_names,
+    read_nodes,
+    read_preemption_args,
+)
+from scheduler.api.pod import Pod
+from scheduler.cluster.cache import Cache
+from scheduler.images.platform_weights import PlatformWeights
+
+log = structlog.get_logger()
+
+Bind = Callable[[ExtenderBindingArgs], Awaitable[str]]
+"""Creates a binding; returns what went wrong, empty if nothing did."""
+
+FAULT = "internal error, see the extender's log"
+
+Answer = Response | Awaitable[Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds, from the arrival of a call. ``wait``: for images; ``deadline``: for everything."""
+
+    wait: float
+    deadline: float
+
+
+class Service:
+    """The handler of the listener. ``why_not_ready`` is asked before each call."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        look_ups: LookUps,
+        verdicts: VerdictBook,
+        weights: PlatformWeights,
+        bind: Bind,
+        metrics: Metrics,
+        timing: Timing,
+        why_not_ready: Callable[[], str | None],
+    ) -> None:
+        self._nodes = cache.nodes
+        self._look_ups = look_ups
+        self._verdicts = verdicts
+        self._weights = weights
+        self._bind = bind
+        self._metrics = metrics
+        self._timing = timing
+        self._why_not_ready = why_not_ready
+        self._verbs = {
+            b"/filter": _Verb("filter", self._filter, _filter_failed),
+            b"/prioritize": _Verb("prioritize", self._prioritize, _failed),
+            b"/preempt": _Verb("preempt", self._preempt, _failed),
+            b"/bind": _Verb("bind", self._bound, _bind_failed),
+        }
+
+    def __call__(self, request: Request) -> Answer:
+        verb = self._verbs.get(request.path)
+        if verb is None:
+            return self._refused(
+                404, f"no such verb; known are {', '.join(f'/{v.name}' for v in self._verbs.values())}"
+            )
+        if request.method != b"POST":
+            return self._refused(405, "verbs are called with POST")
+        started = time.perf_counter()
+        problem = self._why_not_ready()
+        if problem is not None:
+            return self._done(verb, started, verb.failed(f"not ready: {problem}"), error=True)
+        try:
+            answer = verb.answer(request.body)
+        except MalformedBody as error:
+            return self._malformed(verb, started, error)
+        except Exception:
+            log.exception("call failed", verb=verb.name)
+            return self._done(verb, started, verb.failed(FAULT), error=True)
+        if isinstance(answer, Response):
+            return self._done(verb, started, answer)
+        return self._later(verb, started, answer)
+
+    # The verbs
+
+    def _filter(self, body: bytes) -> Answer:
+        args = read_extender_args(body)
+        return self._with_images(args.pod, lambda look_up: self._filtered(args, look_up))
+
+    def _filtered(self, args: ExtenderArgs, look_up: LookUp) -> Response:
+        verdicts = self._verdicts_for("filter", args.pod, look_up)
+        if is_given(args.node_names):
+            answer = filter_names(read_node_names(args.node_names), verdicts, self._nodes)
+        else:
+            answer = filter_nodes(*read_nodes(args.nodes), verdicts)
+        return self._filter_done(args.pod, look_up, answer)
+
+    def _filter_done(self, pod: Pod, look_up: LookUp, answer: FilterAnswer) -> Response:
+        if not answer.nodes_out or not look_up.is_known:
+            look_up.refuse(pod)
+        self._metrics.nodes("filter", answer.nodes_in, answer.nodes_out)
+        log.debug("filter", pod=pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
+        return Response(200, answer.body)
+
+    def _prioritize(self, body: bytes) -> Response:
+        args = read_extender_args(body)
+        if is_given(args.node_names):
+            scores = list(prioritize_names(read_node_names(args.node_names), self._weights, self._nodes))
+        else:
+            scores = list(prioritize_nodes(read_nodes(args.nodes)[0], self._weights))
+        self._metrics.nodes("prioritize", len(scores), len(scores))
+        log.debug("prioritize", pod=args.pod.key, nodes=len(scores))
+        return Response(200, priorities(scores))
+
+    def _preempt(self, body: bytes) -> Answer:
+        args = read_preemption_args(body)
+
+        def answer(look_up: LookUp) -> Response:
+            given = args.node_name_to_meta_victims or args.node_name_to_victims or {}
+            kept = preempt(args, self._verdicts_for("preempt", args.pod, look_up), self._nodes)
+            self._metrics.nodes("preempt", len(given), len(kept))
+            log.debug("preempt", pod=args.pod.key, nodes=len(given), kept=len(kept))
+            return Response(200, preemption_result(kept))
+
+        return self._with_images(args.pod, answer)
+
+    async def _bound(self, body: bytes) -> Response:
+        args = read_binding_args(body)
+        problem = await self._bind(args)
+        log.debug("bind", pod=f"{args.pod_namespace}/{args.pod_name}", node=args.node, problem=problem)
+        return Response(200, binding_result(problem))
+
+    # What they share
+
+    def _with_images(self, pod: Pod, answer: Callable[[LookUp], Response]) -> Answer:
+        """The answer by what is known of the pod's images: at once, unless waiting a moment may help."""
+        look_up = self._look_ups.of(pod)
+        if not look_up.is_under_way:
+            return answer(look_up)
+        return self._once_looked_up(pod, answer, asyncio.get_running_loop().time() + self._timing.wait)
+
+    async def _once_looked_up(self, pod: Pod, answer: Callable[[LookUp], Response], deadline: float) -> Response:
+        return answer(await self._look_ups.settled(pod, deadline))
+
+    def _verdicts_for(self, verb: str, pod: Pod, look_up: LookUp) -> PodVerdicts:
+        verdicts = self._verdicts.of(pod, look_up.images)
+        if verdicts.unknown is not None:
+            self._metrics.unknown(verb, verdicts.unknown)
+            log.info("images not known", verb=verb, pod=pod.key, cause=verdicts.unknown)
+        return verdicts
+
+    async def _later(self, verb: _Verb, started: float, answer: Awaitable[Response]) -> Response:
+        try:
+            async with asyncio.timeout(self._timing.deadline):
+                response = await answer
+        except TimeoutError:
+            problem = f"no answer within {self._timing.deadline:g} s"
+            return self._done(verb, started, verb.failed(problem), error=True)
+        except MalformedBody as error:
+            return self._malformed(verb, started, error)
+        except Exception:
+            log.exception("call failed", verb=verb.name)
+            return self._done(verb, started, verb.failed(FAULT), error=True)
+        return self._done(verb, started, response)
+
+    def _malformed(self, verb: _Verb, started: float, error: MalformedBody) -> Response:
+        log.warning("malformed call", verb=verb.name, why=str(error))
+        return self._done(verb, started, verb.failed(str(error)), error=True)
+
+    def _done(self, verb: _Verb, started: float, response: Response, *, error: bool = False) -> Response:
+        self._metrics.answered(verb.name, time.perf_counter() - started, error=error)
+        return response
+
+    def _refused(self, status: int, message: str) -> Response:
+        self._metrics.refused(status)
+        return text(status, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    name: str
+    answer: Callable[[bytes], Answer]
+    failed: Callable[[str], Response]
+    """The answer that says what went wrong."""
+
+
+def _filter_failed(problem: str) -> Response:
+    return Response(200, filter_error(f"multiarch-extender: {problem}"))
+
+
+def _bind_failed(problem: str) -> Response:
+    return Response(200, binding_result(f"multiarch-extender: {problem}"))
+
+
+def _failed(problem: str) -> Response:
+    return text(500, problem)

@@ -1,0 +1,203 @@
+"""What kube-scheduler sends: JSON bytes -> typed arguments.
+
+Owns the wire names (those of Go's fields, as kube-scheduler 1.37 writes them) and what counts as malformed. Mirrors
+``extender/v1/types.go``. Node names, whole nodes and victims stay raw bytes here: the verbs decide how much of them
+has to be read.
+
+Go writes an absent slice or map as ``null``, as an empty one, or not at all; all three are read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from scheduler.api.meta import WireStruct
+from scheduler.api.node import NodeSystemInfo
+from scheduler.api.pod import Pod
+
+T = TypeVar("T")
+
+
+class MalformedBody(ValueError):
+    """The body is not what the verb takes. The text is the ``Error`` that kube-scheduler gets."""
+
+
+class ExtenderArgs(msgspec.Struct, gc=False):
+    """Of filter and prioritize. Exactly one of the two lists is given: names, if the caller trusts our own watch."""
+
+    pod: Pod = msgspec.field(name="Pod")
+    nodes: msgspec.Raw = msgspec.field(name="Nodes", default_factory=msgspec.Raw)
+    node_names: msgspec.Raw = msgspec.field(name="NodeNames", default_factory=msgspec.Raw)
+
+
+class ExtenderPreemptionArgs(msgspec.Struct, gc=False):
+    """Of preempt. By node name the victims: with their whole pods, or (``MetaVictims``) their UIDs only."""
+
+    pod: Pod = msgspec.field(name="Pod")
+    node_name_to_victims: dict[str, msgspec.Raw] | None = msgspec.field(name="NodeNameToVictims", default=None)
+    node_name_to_meta_victims: dict[str, msgspec.Raw] | None = msgspec.field(name="NodeNameToMetaVictims", default=None)
+
+
+class ExtenderBindingArgs(msgspec.Struct, gc=False):
+    """Of bind."""
+
+    pod_name: str = msgspec.field(name="PodName")
+    pod_namespace: str = msgspec.field(name="PodNamespace")
+    pod_uid: str = msgspec.field(name="PodUID")
+    node: str = msgspec.field(name="Node")
+
+
+class SentMeta(WireStruct):
+    name: str
+    labels: dict[str, str] = {}
+
+
+class SentStatus(WireStruct):
+    node_info: NodeSystemInfo = msgspec.field(default_factory=NodeSystemInfo)
+
+
+class SentNode(WireStruct):
+    """Of a whole node what tells its platform."""
+
+    metadata: SentMeta
+    status: SentStatus = msgspec.field(default_factory=SentStatus)
+
+
+class _NodeList(msgspec.Struct):
+    items: list[SentNode] | None = None
+
+
+class _RawNodeList(msgspec.Struct):
+    items: list[msgspec.Raw] | None = None
+
+
+class VictimMeta(WireStruct):
+    uid: str = ""
+
+
+class VictimPod(WireStruct):
+    """A victim as a whole pod, of which the answer needs the UID."""
+
+    metadata: VictimMeta
+
+
+class MetaVictim(msgspec.Struct, gc=False):
+    """A victim by its UID alone."""
+
+    uid: str = msgspec.field(name="UID", default="")
+
+
+class Victims(msgspec.Struct, gc=False):
+    """The victims on one node, the most important first."""
+
+    pods: list[VictimPod] | None = msgspec.field(name="Pods", default=None)
+    num_pdb_violations: int = msgspec.field(name="NumPDBViolations", default=0)
+
+
+class MetaVictims(msgspec.Struct, gc=False):
+    pods: list[MetaVictim] | None = msgspec.field(name="Pods", default=None)
+    num_pdb_violations: int = msgspec.field(name="NumPDBViolations", default=0)
+
+
+class Decoder(Generic[T]):
+    """Reads one type; a second, slower way takes bodies in which ``null`` stands where a value is expected."""
+
+    def __init__(self, type_: type[T], what: str) -> None:
+        self._decode: Callable[[bytes | msgspec.Raw], T] = msgspec.json.Decoder(type_).decode
+        self._what = what
+
+    def __call__(self, body: bytes | msgspec.Raw) -> T:
+        """Raises MalformedBody."""
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError:
+            return self._read_without_nulls(body)
+        except _UNREADABLE as error:
+            raise MalformedBody(f"{self._what} cannot be read: {error}") from error
+
+    def _read_without_nulls(self, body: bytes | msgspec.Raw) -> T:
+        try:
+            return self._decode(msgspec.json.encode(without_nulls(msgspec.json.decode(body))))
+        except _UNREADABLE as error:
+            raise MalformedBody(f"{self._what} cannot be read: {error}") from error
+
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+
+def without_nulls(value: Any) -> Any:
+    """The same without members that are null: Go means a missing one. Nulls in arrays stay, and are refused later."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+_extender_args = Decoder(ExtenderArgs, "ExtenderArgs")
+_preemption_args = Decoder(ExtenderPreemptionArgs, "ExtenderPreemptionArgs")
+_binding_args = Decoder(ExtenderBindingArgs, "ExtenderBindingArgs")
+_names = Decoder(list[str], "NodeNames")
+_nodes = Decoder(_NodeList, "Nodes")
+_raw_nodes = Decoder(_RawNodeList, "Nodes")
+_victims = Decoder(Victims, "NodeNameToVictims")
+_meta_victims = Decoder(MetaVictims, "NodeNameToMetaVictims")
+
+
+def read_extender_args(body: bytes) -> ExtenderArgs:
+    """Raises MalformedBody."""
+    return _extender_args(_text(body))
+
+
+def read_preemption_args(body: bytes) -> ExtenderPreemptionArgs:
+    """Raises MalformedBody."""
+    return _preemption_args(_text(body))
+
+
+def read_binding_args(body: bytes) -> ExtenderBindingArgs:
+    """Raises MalformedBody."""
+    return _binding_args(_text(body))
+
+
+def is_given(raw: msgspec.Raw) -> bool:
+    """Whether a list is there at all, if only an empty one."""
+    return bytes(raw) not in {b"", b"null"}
+
+
+def read_node_names(raw: msgspec.Raw) -> list[str]:
+    """Raises MalformedBody."""
+    return _names(raw) if is_given(raw) else []
+
+
+def read_nodes(raw: msgspec.Raw) -> tuple[list[SentNode], list[msgspec.Raw]]:
+    """The nodes of a NodeList, twice in the same order: what tells their platforms, and all of their bytes.
+
+    Raises MalformedBody.
+    """
+    if not is_given(raw):
+        return [], []
+    return _nodes(raw).items or [], _raw_nodes(raw).items or []
+
+
+def read_victims(raw: msgspec.Raw) -> MetaVictims:
+    """The same victims by UID. Raises MalformedBody."""
+    victims = _victims(raw)
+    return MetaVictims([MetaVictim(pod.metadata.uid) for pod in victims.pods or []], victims.num_pdb_violations)
+
+
+def read_meta_victims(raw: msgspec.Raw) -> MetaVictims:
+    """Raises MalformedBody."""
+    return _meta_victims(raw)
+
+
+def _text(body: bytes) -> bytes:
+    """The body, which must be UTF-8 throughout: parts of it may go into an answer unread. Raises MalformedBody."""
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedBody(f"the body is not UTF-8: {error}") from error
+    return body
