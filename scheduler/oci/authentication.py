@@ -16,7 +16,7 @@ from scheduler.oci.credential import Credential
 from scheduler.oci.tokens import Tokens
 from scheduler.oci.transport import Answer, Request, Transport
 
-_REMEMBERED = 4096
+_REMEMBERED = 1024
 _WORTH_RETRY = ("invalid_token", "insufficient_scope")
 
 

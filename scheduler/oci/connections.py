@@ -77,7 +77,7 @@ class Connections:
             ),
             # connect=None: a wait for a free connection counts as part of the request, not as a slow connection
             timeout=aiohttp.ClientTimeout(
-                total=settings.request_timeout, sock_connect=settings.connect_timeout, sock_read=None
+                total=settings.time_for_request, sock_connect=settings.connect_timeout, sock_read=None
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # digests are of the bytes sent, and no small answer unfolds into a large one

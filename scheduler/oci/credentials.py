@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from cachetools import LRUCache
+
 from scheduler.images.content import FailureCause, ImageFailure
 from scheduler.images.reference import Reference
 from scheduler.oci.credential import Credential
@@ -19,6 +21,7 @@ from scheduler.oci.registry_patterns import fits, parse_location
 
 _PARSERS = {"kubernetes.io/dockerconfigjson": parse_docker_config_json, "kubernetes.io/dockercfg": parse_dockercfg}
 _HUB_KEY = "index.docker.io"
+_REMEMBERED = 256  # images whose scope is; a pod has a few, a keyring shared by a namespace some more
 
 
 class CredentialSource(Protocol):
@@ -43,7 +46,7 @@ class Keyring:
                 if (index_key := _index_key(key)) is not None:
                     self._by_key.setdefault(index_key, []).append(credential)
         self._keys = sorted(self._by_key, key=str.encode, reverse=True)
-        self._scopes: dict[str, str] = {}
+        self._scopes: LRUCache[str, str] = LRUCache(_REMEMBERED)
 
     def __repr__(self) -> str:
         return f"Keyring({len(self._keys)} keys)"
@@ -79,6 +82,8 @@ class Keyring:
 
     def scope(self, reference: Reference) -> str:
         """Names the credentials ``lookup`` gives, in their order, and tells nothing of them; empty for none."""
+        if not self._keys:
+            return ""
         name = reference.name
         scope = self._scopes.get(name)
         if scope is None:

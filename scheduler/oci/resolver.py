@@ -32,7 +32,7 @@ from scheduler.oci.single_flight import SingleFlight
 from scheduler.oci.sources import sources_from
 from scheduler.oci.transport import Clock, Sleep, Transport
 
-_NAMES = 65536  # image names as written whose parsed form is remembered
+_NAMES = 8192  # image names as written whose parsed form is remembered
 
 
 def _unheard(_problem: str) -> None:

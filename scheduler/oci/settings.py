@@ -23,9 +23,9 @@ class RegistrySettings:
     deadline: float = 30.0
     """For one image, all requests and waits together; after it the answer is `timeout`."""
     connect_timeout: float = 5.0
-    """For name resolution, the TCP connection and the TLS handshake."""
+    """For the TCP connection and the TLS handshake."""
     request_timeout: float = 15.0
-    """For one request from sending it to the last byte of its answer."""
+    """For one request from its start to the last byte of its answer; never more than half the deadline."""
     concurrency: int = 8
     """Requests under way to one registry; others wait their turn."""
     attempts: int = 3
@@ -79,6 +79,11 @@ class RegistrySettings:
     """Registries never asked; goes before `allowed`."""
     private_targets: tuple[str, ...] = ()
     """Hosts with loopback or private addresses to which registries may send us on (redirects, token services)."""
+
+    @property
+    def time_for_request(self) -> float:
+        """Less than the deadline, so that a registry that hangs is seen to hang, and its breaker opens."""
+        return min(self.request_timeout, self.deadline / 2)
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -22,7 +22,8 @@ from scheduler.oci.single_flight import SingleFlight
 from scheduler.oci.tls import Tls
 from scheduler.oci.transport import Answer, Request, Transport
 
-_KEPT = 4096
+_KEPT_BYTES = 8 * 1024 * 1024
+_LONGEST_TOKEN = 64 * 1024  # more fits into no header that a server would take
 _SHORTEST_LIFE = 60.0  # seconds; what is absent or shorter counts as this, as in containers/image
 _EARLY = 5.0  # seconds before its end that a token is renewed
 _CLIENT_ID = "multiarch-scheduler"
@@ -59,7 +60,7 @@ class Tokens:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._tokens: TLRUCache[TokenKey, _Token] = TLRUCache(
-            _KEPT, ttu=lambda _key, token, _now: token.expires, timer=transport.now
+            _KEPT_BYTES, ttu=lambda _key, token, _now: token.expires, timer=transport.now, getsizeof=_size
         )
         self._flights: SingleFlight[TokenKey, str] = SingleFlight()
 
@@ -139,6 +140,10 @@ class Tokens:
         )
 
 
+def _size(token: _Token) -> int:
+    return len(token.text)
+
+
 def _realm(key: TokenKey, request: Request) -> URL:
     try:
         realm = URL(key.realm)
@@ -166,7 +171,7 @@ def _read(answer: Answer, host: str, subject: str, now: float) -> _Token:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed(host, "answered with no token", subject) from None
     text = content.token or content.access_token or ""
-    if not _TOKEN.fullmatch(text):  # also keeps line breaks out of our headers
+    if len(text) > _LONGEST_TOKEN or not _TOKEN.fullmatch(text):  # which keeps line breaks out of our headers
         raise Malformed(host, "answered with no token", subject)
     lifetime = max(content.expires_in or 0.0, _SHORTEST_LIFE)
     return _Token(text, now + lifetime - _EARLY)

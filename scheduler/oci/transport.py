@@ -193,8 +193,11 @@ class Transport:
                 request.method, url, headers=headers, data=request.form, allow_redirects=False, ssl=context
             ) as response:
                 return response.status, response.headers, await _read(request, response)
+        except aiohttp.ConnectionTimeoutError:
+            limit = self.settings.connect_timeout
+            raise TimedOut(request.host, f"gave no connection within {limit:g} s", request.subject) from None
         except TimeoutError:
-            limit = self.settings.request_timeout
+            limit = self.settings.time_for_request
             raise TimedOut(request.host, f"did not answer within {limit:g} s", request.subject) from None
         except InvalidTlsFiles as error:
             raise TlsFailed(request.host, "cannot be asked", request.subject, str(error)) from None
