@@ -8,6 +8,7 @@ behind name resolution, so a name cannot be swapped in between.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from cachetools import LRUCache
+from yarl import URL
 
 from scheduler.oci.addresses import AddressKind, kind_of_address, kind_of_host
+from scheduler.oci.proxies import Proxies
 from scheduler.oci.settings import RegistrySettings
 from scheduler.oci.tls import Tls, TlsContexts
 
@@ -36,6 +39,11 @@ class Connections:
         self._sessions: dict[frozenset[AddressKind], aiohttp.ClientSession] = {}
         self._resolver: _RememberingResolver | None = None
         self._tls = TlsContexts(settings.ca_files)
+        self._proxies = Proxies(os.environ if settings.use_proxies else {})
+
+    def proxy_for(self, url: URL) -> URL | None:
+        """The proxy for a request. Which addresses are reached behind it is then the proxy's rule."""
+        return self._proxies.proxy_for(url)
 
     def context(self, tls: Tls) -> ssl.SSLContext:
         """Raises InvalidTlsFiles."""

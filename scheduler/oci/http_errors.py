@@ -20,6 +20,8 @@ def explained(error: aiohttp.ClientError, host: str, subject: str, elsewhere: st
     if is_forbidden_address(error):
         return Blocked(host, f"{it}is at an address that may not be asked", subject)
     match error:
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return Unreachable(host, f"{it}cannot be reached", subject, "the HTTP proxy did not let us through")
         case aiohttp.ClientConnectorCertificateError():
             return TlsFailed(host, f"{it}has a certificate that is not trusted", subject, _certificate_reason(error))
         case aiohttp.ClientSSLError():

@@ -58,6 +58,8 @@ class RegistrySettings:
     share_by_digest: bool = False
     """Answer a reference by digest from what another pod's credentials read, without asking the registry."""
 
+    use_proxies: bool = True
+    """Go through the proxies that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name when the process starts."""
     plain_http: frozenset[str] = frozenset()
     """Registries (`host:port`) spoken to without TLS. `localhost` and 127.0.0.0/8 with a port are so anyhow."""
     ca_files: tuple[Path, ...] = ()

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from scheduler.oci.addresses import ANYWHERE, REGISTRY_KINDS, AddressKind, kinds_for_target
+from scheduler.oci.addresses import ANYWHERE, REGISTRY_KINDS, AddressKind, kind_of_host, kinds_for_target
 from scheduler.oci.breaker import Breaker
 from scheduler.oci.connections import Connections
 from scheduler.oci.errors import (
@@ -186,11 +186,22 @@ class Transport:
     async def _exchange(
         self, request: Request, url: URL, headers: CIMultiDict[str], kinds: frozenset[AddressKind], tls: Tls
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
+        proxy = self._connections.proxy_for(url)
+        if proxy is not None:
+            if kind_of_host(url.host or "") not in (None, *kinds):
+                raise Blocked(request.host, f"sent us to {url.host}, an address that may not be asked", request.subject)
+            kinds = ANYWHERE  # the connection goes to the proxy
         session = self._connections.session(kinds)
         try:
             context = self._connections.context(tls) if url.scheme == "https" else True
             async with session.request(
-                request.method, url, headers=headers, data=request.form, allow_redirects=False, ssl=context
+                request.method,
+                url,
+                headers=headers,
+                data=request.form,
+                allow_redirects=False,
+                ssl=context,
+                proxy=proxy,
             ) as response:
                 return response.status, response.headers, await _read(request, response)
         except aiohttp.ConnectionTimeoutError:
