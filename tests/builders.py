@@ -33,6 +33,7 @@ def a_node(
     architecture: str = "amd64",
     runtime: str = "containerd://2.2.0",
     kernel: str = "6.12.0",
+    features: Sequence[str] = (),
 ) -> Node:
     """A node. ``allocatable`` comes on top of cpu, memory and pods; ``images``: name -> size in bytes."""
     return decoded(
@@ -42,6 +43,7 @@ def a_node(
             "status": {
                 "allocatable": {"cpu": cpu, "memory": memory, "pods": pods, **(allocatable or {})},
                 "images": [{"names": [image], "sizeBytes": size} for image, size in (images or {}).items()],
+                "declaredFeatures": list(features),
                 "nodeInfo": {
                     "operatingSystem": os,
                     "architecture": architecture,

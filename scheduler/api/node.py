@@ -40,6 +40,7 @@ class NodeSystemInfo(WireStruct):
 class NodeStatus(WireStruct):
     allocatable: ResourceList = {}
     images: list[ContainerImage] = []
+    declared_features: list[str] = []
     node_info: NodeSystemInfo = msgspec.field(default_factory=NodeSystemInfo)
 
 

@@ -26,11 +26,21 @@ class ContainerPort(WireStruct):
     protocol: str = "TCP"
 
 
+class ContainerRestartRule(WireStruct):
+    action: str = ""
+
+
+class VolumeMount(WireStruct):
+    bind_mount_options: object = None
+
+
 class Container(WireStruct):
     name: str
     image: str = ""
     image_pull_policy: str = ""
     restart_policy: str = ""
+    restart_policy_rules: list[ContainerRestartRule] = []
+    volume_mounts: list[VolumeMount] = []
     resources: ResourceRequirements = msgspec.field(default_factory=ResourceRequirements)
     ports: list[ContainerPort] = []
 
@@ -96,6 +106,8 @@ class PodSpec(WireStruct):
     image_pull_secrets: list[LocalObjectReference] = []
     service_account_name: str = ""
     runtime_class_name: str = ""
+    host_network: bool = False
+    host_users: bool | None = None
     os: PodOS | None = None
 
 

@@ -44,8 +44,10 @@ class NodeTable:
         """HASH_BITS of a hash of the name, never negative: breaks ties."""
         self.taints: Ids = np.zeros(self.capacity, dtype=ID)
         self.platforms: Ids = np.zeros(self.capacity, dtype=ID)
+        self.features: Ids = np.zeros(self.capacity, dtype=ID)
         self.taint_sets: Interner[tuple[Taint, ...]] = Interner()
         self.platform_values: Interner[NodePlatform] = Interner()
+        self.feature_sets: Interner[frozenset[str]] = Interner()
         self.resources = ResourceColumns(self.capacity)
         self.labels = LabelColumns(self.capacity, self._labels_of_all)
         self.images = ImageStates()
@@ -107,6 +109,7 @@ class NodeTable:
         self.images.remove(row)
         self.taint_sets.release(int(self.taints[row]))
         self.platform_values.release(int(self.platforms[row]))
+        self.feature_sets.release(int(self.features[row]))
         self.resources.clear(row)
         self.live[row] = False
         self._nodes[row] = None
@@ -139,6 +142,7 @@ class NodeTable:
         self.unschedulable[row] = node.spec.unschedulable
         self.taints[row] = self.taint_sets.acquire(tuple(node.spec.taints))
         self.platforms[row] = self.platform_values.acquire(node_platform(node))
+        self.features[row] = self.feature_sets.acquire(frozenset(node.status.declared_features))
         self.labels.put(row, None, node.metadata.labels)
         self.images.put(row, node.status.images)
 
@@ -157,6 +161,10 @@ class NodeTable:
         if platform != self.platform_values.value(int(self.platforms[row])):
             self.platforms[row] = _exchange(self.platform_values, int(self.platforms[row]), platform)
             changed = True
+        if old.status.declared_features != new.status.declared_features:
+            features = frozenset(new.status.declared_features)
+            self.features[row] = _exchange(self.feature_sets, int(self.features[row]), features)
+            changed = True
         return self.images.put(row, new.status.images) or changed
 
     def _grow(self, needed: int) -> None:
@@ -166,6 +174,7 @@ class NodeTable:
         self.name_hash = grown(self.name_hash, self.capacity)
         self.taints = grown(self.taints, self.capacity)
         self.platforms = grown(self.platforms, self.capacity)
+        self.features = grown(self.features, self.capacity)
         self.resources.grow(self.capacity)
         self.labels.grow(self.capacity)
 

@@ -23,7 +23,7 @@ class PodClass:
 
     def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> None:
         self.spec: PodSpec = pod.spec
-        """Of some pod of the class: read only what the fingerprint covers."""
+        """Of some pod of the class: read only what the fingerprint covers. API objects are never changed in place."""
         self.images = images
         """What is known of its images; None if nobody asked."""
         self.required_os = required_os(pod)
@@ -73,6 +73,8 @@ def fingerprint(pod: Pod) -> bytes:
             spec.node_selector,
             spec.affinity,
             spec.tolerations,
+            spec.host_network,
+            spec.host_users,
             spec.topology_spread_constraints,
             spec.resource_claims,
             [volume for volume in map(_without_name, spec.volumes) if volume is not None],

@@ -14,6 +14,7 @@ from scheduler.images.matching import DEFAULT_RULES, MatchRules
 from scheduler.plugins.image_locality import ImageLocality
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.plugins.node_affinity import NodeAffinity
+from scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from scheduler.plugins.node_name import NodeName
 from scheduler.plugins.node_ports import NodePorts
 from scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
@@ -58,6 +59,7 @@ def upstream_profile(scheduler_name: str) -> Profile:
             node_affinity,
             NodePorts(),
             node_resources_fit,
+            NodeDeclaredFeatures(),
         ),
         (
             (taint_toleration, TAINT_TOLERATION_WEIGHT),

@@ -48,7 +48,7 @@ class TaintToleration(FilterPlugin, ScorePlugin):
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         """How many discouraging taints the pod does not tolerate."""
-        tolerations = [t for t in pod_class.spec.tolerations if t.effect in {"", _DISCOURAGING}]
+        tolerations = pod_class.spec.tolerations
         return nodes.taint_sets.gather(lambda taints: _discouraging(tolerations, taints), nodes.taints[rows], np.int64)
 
 

@@ -188,6 +188,12 @@ RESIZES = {
         ),
         {"cpu": 5000},
     ),
+    "what the kubelet refused does not count beside statements about the whole pod": (
+        resizing(
+            {"cpu": "9"}, {"allocatedResources": {"cpu": "2"}, "resources": {"requests": {"cpu": "3"}}}, infeasible=True
+        ),
+        {"cpu": 3000},
+    ),
     "of pod-level requests a refused one does not count": (
         resizing(
             {"cpu": "1"},

@@ -1,0 +1,177 @@
+"""The recorded answers of the real kube-scheduler 1.37.2 (tests/cases/oracle): ours are the same, word for word.
+
+A case is left out only when it turns on something that is not decided here yet; how many, per family and reason, is
+asserted exactly, so that the number cannot grow unseen.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.pod_class import PodClass
+from scheduler.cluster.pod_info import make_pod_info
+from scheduler.framework.cycle import Placed, SchedulingCycle, Unschedulable
+from scheduler.framework.explanation import explain
+from scheduler.framework.status import AttemptError, Rejection
+from scheduler.plugins.catalogue import upstream_profile
+from scheduler.plugins.unsupported_fields import UnsupportedFields
+from tests.builders import decoded
+
+CASES = Path(__file__).parent.parent / "cases" / "oracle"
+
+UNSUPPORTED = "the pod asks for what UnsupportedFields rejects"
+ANTI_AFFINE_PODS = "a placed pod will not have the pod beside it"
+NOMINATED = "a pod is nominated to a node"
+
+LEFT_OUT = {
+    "declared": {},
+    "hostports": {},
+    "images": {},
+    "mixed": {UNSUPPORTED: 106, ANTI_AFFINE_PODS: 3},
+    "nodeaffinity": {},
+    "nodename": {},
+    "nominated": {UNSUPPORTED: 71, NOMINATED: 79},
+    "podaffinity": {UNSUPPORTED: 125, ANTI_AFFINE_PODS: 2},
+    "preemption": {UNSUPPORTED: 50, NOMINATED: 13},
+    "resources": {},
+    "spread": {UNSUPPORTED: 150},
+    "spreaddefault": {},
+    "taints": {},
+    "unschedulable": {},
+    "volumes": {UNSUPPORTED: 149},
+}
+
+PROFILE = upstream_profile("default-scheduler")
+OUR_SCORES = {plugin.name for plugin, _ in PROFILE.scores}
+
+
+@pytest.mark.parametrize("family", LEFT_OUT)
+def test_the_answers_are_those_of_kube_scheduler(family):
+    left_out: Counter[str] = Counter()
+    with gzip.open(CASES / f"cases-{family}.jsonl.gz") as lines:
+        for line in lines:
+            record = json.loads(line)
+            reason = why_left_out(record["case"], record["want"])
+            if reason is None:
+                check(record["case"], record["want"])
+            else:
+                left_out[reason] += 1
+                if reason is UNSUPPORTED:
+                    check_is_refused(record["case"])
+    assert left_out == LEFT_OUT[family]
+
+
+def why_left_out(case, want) -> str | None:
+    pod = decoded(case["pod"], Pod)
+    if isinstance(UnsupportedFields().pre_filter(PodClass(pod, None)), Rejection):
+        return UNSUPPORTED
+    others = [o for o in case["objects"] if o["kind"] == "Pod"]
+    if any(o.get("status", {}).get("nominatedNodeName") for o in (case["pod"], *others)):
+        return NOMINATED
+    if any(status.get("plugin") == "InterPodAffinity" for status in want["nodes"].values()):
+        return ANTI_AFFINE_PODS
+    return None
+
+
+def check(case, want) -> None:
+    cache, cycle, info = a_snapshot(case)
+    evaluation = cycle.evaluation(info.pod_class)
+    rejection = evaluation.plan.rejection
+    assert (rejection and [rejection.plugin, *rejection.reasons]) == prefilter(want), case["id"]
+    if rejection is None:
+        evaluation.refresh()
+        found = explain(evaluation, cache.nodes)
+        assert {n: status(r) for n, r in found.statuses.items()} == wanted_statuses(want), case["id"]
+        assert found.scores == wanted_scores(want, found), case["id"]
+        if others_score_alike(want):
+            assert best(found.scores) == set(want["hosts"]), case["id"]
+    assert outcome(cycle, info, want) == wanted_outcome(want), case["id"]
+
+
+def check_is_refused(case) -> None:
+    """What cannot be decided yet is not decided wrongly either."""
+    _, cycle, info = a_snapshot(case)
+    decision = cycle.decide(info)
+    assert isinstance(decision, Unschedulable), case["id"]
+    assert decision.fit_error.rejecting_plugins == {UnsupportedFields.name}, case["id"]
+
+
+def a_snapshot(case):
+    cache = Cache()
+    for document in case["objects"]:
+        if document["kind"] == "Node":
+            cache.add_node(decoded(document, Node))
+        elif document["kind"] == "Pod" and document["spec"].get("nodeName"):
+            cache.add_pod(decoded(document, Pod))
+    info = make_pod_info(decoded(case["pod"], Pod), None, cache.classes)
+    return cache, SchedulingCycle(cache, PROFILE), info
+
+
+def prefilter(want):
+    found = want["prefilter"]
+    return found and [found.get("plugin", ""), *found["reasons"]]
+
+
+def status(rejection):
+    if rejection is None:
+        return ("Success",)
+    return (str(rejection.code), rejection.plugin, sorted(rejection.reasons))
+
+
+def wanted_statuses(want):
+    return {
+        name: (found["code"], found.get("plugin", ""), found["reasons"]) if "reasons" in found else (found["code"],)
+        for name, found in want["nodes"].items()
+    }
+
+
+def wanted_scores(want, found):
+    if not want["scores"]:  # they could not be had, or there is no feasible node
+        return found.scores
+    return {
+        name: {plugin: score for plugin, score in scores["plugins"].items() if plugin in OUR_SCORES}
+        for name, scores in want["scores"].items()
+    }
+
+
+def outcome(cycle, info, want):
+    try:
+        decision = cycle.decide(info)
+    except AttemptError as error:
+        return ("error", str(error))
+    if not isinstance(decision, Placed):
+        return ("unschedulable", decision.fit_error.message)
+    if others_score_alike(want):
+        assert decision.node in want["hosts"]
+    return ("placed", None)
+
+
+def best(scores):
+    """The nodes with the greatest total."""
+    totals = {name: sum(parts.values()) for name, parts in scores.items()}
+    return {name for name, total in totals.items() if total == max(totals.values())}
+
+
+def wanted_outcome(want):
+    if want.get("error"):
+        return ("error", want["error"])
+    return ("unschedulable", want["fit_error"]) if want.get("fit_error") else ("placed", None)
+
+
+def others_score_alike(want) -> bool:
+    """Whether there is a choice, and the plugins that are not here make no difference in it."""
+    if not want["scores"]:
+        return False
+    theirs = {
+        tuple(sorted((plugin, score) for plugin, score in scores["plugins"].items() if plugin not in OUR_SCORES))
+        for scores in want["scores"].values()
+    }
+    return len(theirs) == 1
