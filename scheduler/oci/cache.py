@@ -1,9 +1,9 @@
 """What was learnt from registries, bounded by bytes, and for how long it is good.
 
-Owns two maps. `contents`: digest -> content, which never ages. `answers`: (scope, name) -> the digest that the name
-stood for, or why there was none; the scope names the credentials that were used, so no pod is answered from what
-another pod's secret read. While a registry fails in a passing way, the last known digest stands in. Pure but for its
-state: `now` is an argument, in seconds of any monotonic clock.
+Owns two maps. `contents`: (registry, digest) -> content, which never ages. `answers`: (scope, name) -> the digest
+that the name stood for, or why there was none; the scope names the credentials that were used, so no pod is answered
+from what another pod's secret read. While a registry fails in a passing way, the last known digest stands in. Pure
+but for its state: `now` is an argument, in seconds of any monotonic clock.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from scheduler.oci.settings import RegistrySettings
 Key = tuple[str, str]
 """(scope, normalised name of the image)"""
 
+Place = tuple[str, str]
+"""(registry, digest). The bytes of a digest are the same everywhere, but the media type is what a registry says it is:
+one registry must not decide how an image of another is understood."""
+
 _STALE_FOR = frozenset(
     {FailureCause.TIMEOUT, FailureCause.NETWORK, FailureCause.SERVER_ERROR, FailureCause.RATE_LIMITED}
 )
@@ -25,7 +29,7 @@ _ENTRY_BYTES = 400  # an entry with its key, numbers and places in the maps
 
 
 class _Entry(msgspec.Struct, gc=False):
-    digest: str | None
+    place: Place | None
     read: float
     """When the digest was read."""
     asked: float
@@ -33,7 +37,7 @@ class _Entry(msgspec.Struct, gc=False):
     until: float
     """How long the answer is good."""
     answer: ImageAnswer | None = None
-    """A failure, or a content that lacks a child; None when the content of ``digest`` is the answer."""
+    """A failure, or a content that lacks a child; None when the content at ``place`` is the answer."""
     failures: int = 0
     """In a row."""
 
@@ -43,7 +47,7 @@ class ImageCache:
 
     def __init__(self, settings: RegistrySettings) -> None:
         self._settings = settings
-        self._contents: LRUCache[str, ImageContent] = LRUCache(settings.cache_size, getsizeof=size_of)
+        self._contents: LRUCache[Place, ImageContent] = LRUCache(settings.cache_size, getsizeof=size_of)
         self._answers: LRUCache[Key, _Entry] = LRUCache(settings.cache_size // 2, getsizeof=_entry_size)
 
     @property
@@ -51,8 +55,8 @@ class ImageCache:
         """About how many bytes are kept."""
         return int(self._contents.currsize + self._answers.currsize)
 
-    def content(self, digest: str) -> ImageContent | None:
-        return self._contents.get(digest)
+    def content(self, place: Place) -> ImageContent | None:
+        return self._contents.get(place)
 
     def answer(self, key: Key, now: float, longest_age: float | None = None) -> ImageAnswer | None:
         """What is known and still good, for ``longest_age`` seconds since it was asked for at most."""
@@ -61,7 +65,7 @@ class ImageCache:
             return None
         return self._value(entry)
 
-    def learnt(self, key: Key, content: ImageContent, now: float) -> ImageAnswer:
+    def learnt(self, key: Key, registry: str, content: ImageContent, now: float) -> ImageAnswer:
         """Keep which content a name stands for; one that lacks a child, only as long as that child's failure lasts."""
         lifetime = self._settings.tag_lifetime
         kept: ImageAnswer | None = None
@@ -69,13 +73,13 @@ class ImageCache:
         if failure is not None:
             lifetime = min(lifetime, retry_delay(failure, 1))
             kept = content
-        self._put(key, _Entry(content.digest, read=now, asked=now, until=now + lifetime, answer=kept))
+        self._put(key, _Entry((registry, content.digest), read=now, asked=now, until=now + lifetime, answer=kept))
         return content
 
-    def keep(self, content: ImageContent) -> None:
+    def keep(self, registry: str, content: ImageContent) -> None:
         """Keep a content by its digest, unless it lacks a child or is larger than the whole cache."""
         if _first_failure(content) is None and size_of(content) <= self._contents.maxsize:
-            self._contents[content.digest] = content
+            self._contents[registry, content.digest] = content
 
     def failed(self, key: Key, failure: ImageFailure, now: float) -> ImageAnswer:
         """Keep a failure for as long as suits it. The answer is the last known content where that may stand in.
@@ -88,9 +92,9 @@ class ImageCache:
         failure = msgspec.structs.replace(failure, retry_after=lifetime)
         entry = _Entry(None, read=now, asked=now, until=now + lifetime, answer=failure, failures=failures + 1)
         if last is not None and failure.cause in _STALE_FOR and now < last.read + self._settings.stale_lifetime:
-            known = None if last.digest is None else self._value(last)
+            known = None if last.place is None else self._value(last)
             if known is not None:
-                entry.digest, entry.read = last.digest, last.read
+                entry.place, entry.read = last.place, last.read
                 entry.answer = last.answer
                 self._put(key, entry)
                 return known
@@ -100,7 +104,7 @@ class ImageCache:
     def _value(self, entry: _Entry) -> ImageAnswer | None:
         if entry.answer is not None:
             return entry.answer
-        return None if entry.digest is None else self._contents.get(entry.digest)
+        return None if entry.place is None else self._contents.get(entry.place)
 
     def _put(self, key: Key, entry: _Entry) -> None:
         if _entry_size(entry) <= self._answers.maxsize:

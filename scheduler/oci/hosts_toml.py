@@ -128,7 +128,10 @@ class _Table:
             raise self._invalid("header", "is not a table")
         for name, value in headers.items():
             values = value if isinstance(value, list) else [value]
-            yield name, ", ".join(self.text(each, f"header.{name}") for each in values)
+            text = ", ".join(self.text(each, f"header.{name}") for each in values)
+            if not f"{name}{text}".isprintable():
+                raise self._invalid(f"header.{name!r}", "holds what no header can hold")
+            yield name, text
 
     def _client_pairs(self) -> Iterator[tuple[Path, Path]]:
         """A file with both, files with both, or pairs of certificate and key."""

@@ -29,21 +29,19 @@ class Source:
 
 
 class ImageReader:
-    """Reads images. ``known`` gives what is known of a child already."""
+    """Reads images."""
 
-    def __init__(
-        self, client: RegistryClient, settings: RegistrySettings, known: Callable[[str], ImageContent | None]
-    ) -> None:
+    def __init__(self, client: RegistryClient, settings: RegistrySettings) -> None:
         self._client = client
         self._settings = settings
-        self._known = known
 
-    async def read(self, source: Source, fetched: Fetched) -> ImageContent:
+    async def read(self, source: Source, fetched: Fetched, known: Callable[[str], ImageContent | None]) -> ImageContent:
         """What there is to know of a fetched document. Raises RegistryError.
 
-        A child that cannot be read is a failure of its entry only.
+        ``known`` gives what is known of a child already, by its digest. A child that cannot be read is a failure of its
+        entry only.
         """
-        return await _Walk(self._client, self._settings, self._known, source).content(fetched, depth=1)
+        return await _Walk(self._client, self._settings, known, source).content(fetched, depth=1)
 
 
 class _Walk:

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure
 from scheduler.images.reference import InvalidReference, Reference, parse_reference
 from scheduler.oci.addresses import check_registry
-from scheduler.oci.cache import ImageCache, Key
+from scheduler.oci.cache import ImageCache, Key, Place
 from scheduler.oci.credential import ANONYMOUS, Credential
 from scheduler.oci.credentials import NO_CREDENTIALS, CredentialSource, Keyring
 from scheduler.oci.docker_credentials import OnProblem
@@ -66,9 +66,9 @@ class Resolver:
         self._transport = Transport(self.settings, now=now, sleep=sleep)
         self._client = RegistryClient(self._transport)
         self.cache = ImageCache(self.settings)
-        self._reader = ImageReader(self._client, self.settings, self.cache.content)
+        self._reader = ImageReader(self._client, self.settings)
         self._flights: SingleFlight[Key, ImageAnswer] = SingleFlight()
-        self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._reading: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
         self._names: LRUCache[str, _Name | ImageFailure] = LRUCache(_NAMES)
 
     @property
@@ -122,7 +122,7 @@ class Resolver:
     async def _fly(self, key: Key, name: _Name, credentials: Keyring) -> ImageAnswer:
         try:
             async with asyncio.timeout(self.settings.deadline):
-                content = await self._ask_each(name.references, credentials)
+                registry, content = await self._ask_each(name.references, credentials)
         except RegistryError as error:
             return self.cache.failed(key, error.failure(), self._now())
         except TimeoutError:
@@ -132,17 +132,17 @@ class Resolver:
                 f"within {self.settings.deadline:g} s"
             )
             return self.cache.failed(key, ImageFailure(FailureCause.TIMEOUT, message), self._now())
-        return self.cache.learnt(key, content, self._now())
+        return self.cache.learnt(key, registry, content, self._now())
 
-    async def _ask_each(self, references: Sequence[Reference], credentials: Keyring) -> ImageContent:
-        """The first of the images that a short name may stand for; for a full name, the only one."""
+    async def _ask_each(self, references: Sequence[Reference], credentials: Keyring) -> tuple[str, ImageContent]:
+        """(registry, content) of the first of the images that a short name may stand for; a full name has one."""
         *others, last = references
         for reference in others:
             try:
-                return await self._ask(reference, credentials)
+                return reference.registry, await self._ask(reference, credentials)
             except Refused:  # the next one may have it; a registry that is down hides which image is meant
                 continue
-        return await self._ask(last, credentials)
+        return last.registry, await self._ask(last, credentials)
 
     async def _ask(self, reference: Reference, credentials: Keyring) -> ImageContent:
         """Each credential at each endpoint until one gives the image; the last refusal is the answer.
@@ -181,7 +181,7 @@ class Resolver:
     async def _read(self, reference: Reference, source: Source) -> ImageContent:
         endpoint, credential = source.endpoint, source.credential
         if reference.digest is not None:
-            known = self.cache.content(reference.digest)
+            known = self.cache.content((reference.registry, reference.digest))
             if known is not None and self.settings.share_by_digest:
                 return known
             digest: str | None = reference.digest
@@ -190,20 +190,23 @@ class Resolver:
         else:
             digest = await self._client.digest(endpoint, reference.target, credential)
         if digest is None:
-            return await self._content(source, await self._client.manifest(endpoint, reference.target, credential))
-        lock = self._reading.setdefault(digest, asyncio.Lock())
+            fetched = await self._client.manifest(endpoint, reference.target, credential)
+            return await self._content(reference.registry, source, fetched)
+        place = (reference.registry, digest)
+        lock = self._reading.setdefault(place, asyncio.Lock())
         async with lock:  # two names, or two scopes, of one digest read it once
-            known = self.cache.content(digest)
+            known = self.cache.content(place)
             if known is not None:
                 return known
-            return await self._content(source, await self._client.manifest(endpoint, digest, credential))
+            fetched = await self._client.manifest(endpoint, digest, credential)
+            return await self._content(reference.registry, source, fetched)
 
-    async def _content(self, source: Source, fetched: Fetched) -> ImageContent:
-        known = self.cache.content(fetched.digest)
+    async def _content(self, registry: str, source: Source, fetched: Fetched) -> ImageContent:
+        known = self.cache.content((registry, fetched.digest))
         if known is not None:
             return known
-        content = await self._reader.read(source, fetched)
-        self.cache.keep(content)
+        content = await self._reader.read(source, fetched, lambda digest: self.cache.content((registry, digest)))
+        self.cache.keep(registry, content)
         return content
 
 

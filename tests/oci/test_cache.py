@@ -43,7 +43,7 @@ def test_failures_in_a_row_lengthen_the_pause_and_a_success_ends_the_row() -> No
         pauses.append(answer.retry_after)
         now += 100
     assert pauses == [15, 30, 60, 60]
-    cache.learnt(KEY, content(1), now)
+    cache.learnt(KEY, "ghcr.io", content(1), now)
     cache.failed(KEY, failed(FailureCause.NOT_FOUND), now)
     last = cache.answer(KEY, now)
     assert isinstance(last, ImageFailure)
@@ -55,16 +55,16 @@ def test_only_passing_failures_are_covered_by_the_last_answer(cause: FailureCaus
     passing = {FailureCause.TIMEOUT, FailureCause.NETWORK, FailureCause.SERVER_ERROR, FailureCause.RATE_LIMITED}
     cache = ImageCache(RegistrySettings())
     known = content(1)
-    cache.keep(known)
-    cache.learnt(KEY, known, 0)
+    cache.keep("ghcr.io", known)
+    cache.learnt(KEY, "ghcr.io", known, 0)
     assert (cache.failed(KEY, failed(cause), 1000) is known) is (cause in passing)
 
 
 def test_an_answer_that_stands_in_does_not_outlive_its_age() -> None:
     cache = ImageCache(RegistrySettings(stale_lifetime=1000))
     known = content(1)
-    cache.keep(known)
-    cache.learnt(KEY, known, 0)
+    cache.keep("ghcr.io", known)
+    cache.learnt(KEY, "ghcr.io", known, 0)
     for now in (400, 999):
         assert cache.failed(KEY, failed(FailureCause.TIMEOUT), now) is known
     assert isinstance(cache.failed(KEY, failed(FailureCause.TIMEOUT), 1000), ImageFailure)
@@ -72,8 +72,8 @@ def test_an_answer_that_stands_in_does_not_outlive_its_age() -> None:
 
 def test_scopes_do_not_answer_for_each_other() -> None:
     cache = ImageCache(RegistrySettings())
-    cache.keep(content(1))
-    cache.learnt(("alice", KEY[1]), content(1), 0)
+    cache.keep("ghcr.io", content(1))
+    cache.learnt(("alice", KEY[1]), "ghcr.io", content(1), 0)
     assert cache.answer(("bob", KEY[1]), 0) is None
 
 
@@ -83,9 +83,9 @@ def test_a_content_that_lacks_a_child_is_not_kept_by_digest() -> None:
     torn = msgspec.structs.replace(
         whole, entries=(msgspec.structs.replace(whole.entries[0], failure=failed(FailureCause.TIMEOUT)),)
     )
-    cache.keep(torn)
-    assert cache.content(torn.digest) is None
-    assert cache.learnt(KEY, torn, 0) is torn
+    cache.keep("ghcr.io", torn)
+    assert cache.content(("ghcr.io", torn.digest)) is None
+    assert cache.learnt(KEY, "ghcr.io", torn, 0) is torn
     assert cache.answer(KEY, 14) is torn
     assert cache.answer(KEY, 15) is None
 
@@ -94,7 +94,7 @@ def test_a_content_larger_than_the_cache_is_not_kept() -> None:
     cache = ImageCache(RegistrySettings(cache_size=10_000))
     huge = content(1, entries=100)
     assert size_of(huge) > 10_000
-    cache.keep(huge)
+    cache.keep("ghcr.io", huge)
     assert cache.size == 0
 
 
@@ -111,8 +111,8 @@ def test_the_cache_never_grows_over_its_bound(steps: list[tuple[int, int, bool, 
     for now, (number, entries, good, cause) in enumerate(steps):
         key = ("", f"ghcr.io/acme/app:{number}")
         if good:
-            cache.keep(content(number, entries))
-            cache.learnt(key, content(number, entries), now)
+            cache.keep("ghcr.io", content(number, entries))
+            cache.learnt(key, "ghcr.io", content(number, entries), now)
         else:
             cache.failed(key, failed(cause), now)
         assert cache.size <= bound * 1.5

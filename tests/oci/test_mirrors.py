@@ -119,6 +119,7 @@ def test_a_directory_is_found_by_its_names(tmp_path: Path) -> None:
         ('[host."https://m"]\ncapabilities = ["fly"]', "'fly', which is none of"),
         ('[host."https://m"]\nskip_verify = "yes"', "skip_verify is neither"),
         ('[host."https://m"]\nheader = 7', "header is not a table"),
+        ('[host."https://m".header]\nX = "a\\nb"', "header.'X' holds what no header can hold"),
         ('[host."https://m"]\nclient = [["a","b","c"]]', "client is not a file"),
         ('[host."https://m"]\nca = 7', "ca is not a string"),
     ],

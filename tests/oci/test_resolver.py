@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from scheduler.images.content import ContentKind, FailureCause, ImageContent, ImageFailure, offered_platforms
-from scheduler.images.media_types import OCI_INDEX, OCI_MANIFEST
+from scheduler.images.media_types import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 from scheduler.images.platform import Platform
 from scheduler.oci.credentials import Keyring
 from scheduler.oci.settings import RegistrySettings
@@ -156,6 +156,23 @@ async def test_names_and_scopes_of_one_digest_read_it_once(
     )
     assert registry.count("HEAD", "manifest") == 6
     assert registry.count("GET", "manifest") == 1
+
+
+async def test_one_registry_does_not_decide_how_an_image_of_another_is_understood(
+    registry: SandboxRegistry, make_resolver: MakeResolver
+) -> None:
+    """The same bytes without a type of their own: what they are is in the Content-Type, which no digest covers."""
+    other = SandboxRegistry()
+    await other.start()
+    try:
+        body = b'{"schemaVersion":2,"manifests":[]}'
+        digest = registry.push_document("acme/app", "1", Document(OCI_INDEX, body))
+        assert other.push_document("acme/app", "1", Document(DOCKER_LIST, body)) == digest
+        resolver = make_resolver()
+        answers = [await resolver.resolve(f"{each.address}/acme/app:1") for each in (other, registry)]
+        assert [each.media_type for each in answers if isinstance(each, ImageContent)] == [DOCKER_LIST, OCI_INDEX]
+    finally:
+        await other.stop()
 
 
 async def test_a_cancelled_waiter_leaves_the_flight_to_the_others(
