@@ -25,15 +25,15 @@ from typing import Any
 
 from aiohttp import web
 
+from scheduler.sandbox.apiserver.answers import error_response
 from scheduler.sandbox.apiserver.bodies import WriteOptions
 from scheduler.sandbox.apiserver.documents import Document
 from scheduler.sandbox.apiserver.faults import Fault, Faults
 from scheduler.sandbox.apiserver.resources import RESOURCES, Resource
-from scheduler.sandbox.apiserver.routes import Routes, error_response, is_watch
+from scheduler.sandbox.apiserver.routes import Routes, is_watch
 from scheduler.sandbox.apiserver.statuses import StatusError, anonymous_forbidden, unauthorized
 from scheduler.sandbox.apiserver.store import Store
-from scheduler.sandbox.apiserver.targets import parse_target
-from scheduler.sandbox.apiserver.writes import Writer
+from scheduler.sandbox.apiserver.targets import Target, parse_target
 
 LARGEST_BODY = 3 * 1024 * 1024  # bytes; the real server's limit of a request
 _OPEN_TO_ALL = ("/healthz", "/livez", "/readyz", "/version")
@@ -72,7 +72,6 @@ class SandboxApiServer:
         self._ssl = ssl_context
         self._ca = ca
         self._store = Store(window)
-        self._writer = Writer(self._store)
         self._routes = Routes(self._store, bookmark_interval=bookmark_interval)
         self._runner: web.ServerRunner | None = None
         self._url = ""
@@ -137,7 +136,8 @@ class SandboxApiServer:
         """Create an object with kind and apiVersion as a POST would, without the request. Raises StatusError."""
         resource = _resource_of(document)
         namespace = (document["metadata"].get("namespace") or "default") if resource.namespaced else ""
-        stored = self._writer.create(resource, namespace, document, WriteOptions(field_validation="Strict"))
+        options = WriteOptions(field_validation="Strict")
+        stored = self._routes.writer.create(Target(resource, namespace), document, options)
         return stored.document
 
     def cut_watches(self) -> None:

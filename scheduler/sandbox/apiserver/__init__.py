@@ -6,6 +6,8 @@ store selectors reading watching            objects and their history; lists and
 views/                                      the bytes a client gets: objects, metadata, kubectl's tables
 rules/                                      what is peculiar to a kind: defaults, admission, validation, binding
 patches/                                    the four kinds of PATCH
-bodies writes                               the order of steps of a write
-targets discovery routes faults             HTTP
+bodies metadata preconditions               the parts of a write
+writes deletions                            the order of its steps
+targets answers routes about discovery      HTTP
+faults                                      what goes wrong on demand
 """

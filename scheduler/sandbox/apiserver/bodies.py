@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from scheduler.sandbox.apiserver.documents import Document, decode
+from scheduler.sandbox.apiserver.documents import Document
 from scheduler.sandbox.apiserver.resources import Resource
 from scheduler.sandbox.apiserver.rules.events import to_core
 from scheduler.sandbox.apiserver.schema.decoding import conform, parse_body
 from scheduler.sandbox.apiserver.schema.fields import definition_of
-from scheduler.sandbox.apiserver.statuses import bad_request
+from scheduler.sandbox.apiserver.statuses import StatusError, bad_request
 
 
 class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,13 @@ class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     preconditions: Mapping[str, str] = {}
     dry_run: list[str] = []
     propagation_policy: str = ""
+
+
+class UnknownFields(StatusError):
+    """The body has fields that nobody knows, and the client does not want them to be dropped."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(400, "BadRequest", f"strict decoding error: {', '.join(sentences)}")
 
 
 def parse_write_options(query: Mapping[str, str]) -> WriteOptions:
@@ -65,7 +72,7 @@ def conforming(resource: Resource, value: Any, options: WriteOptions) -> Documen
         f'unknown field "{field}"' for field in conform(document, definition_of(resource.api_version, resource.kind))
     ]
     if unknown and options.field_validation == "Strict":
-        raise bad_request(f"strict decoding error: {', '.join(unknown)}")
+        raise UnknownFields(unknown)
     if options.field_validation == "Warn":
         options.warnings.extend(unknown)
     document.setdefault("metadata", {}).pop("managedFields", None)
@@ -86,9 +93,3 @@ def without_type(value: Any, api_version: str, kind: str) -> Document:
                 f"the object provided is unrecognized: its {field} is {given}, and the URL is that of {expected}"
             )
     return {field: content for field, content in value.items() if field not in {"kind", "apiVersion"}}
-
-
-def decoded_copy(encoded: bytes) -> Document:
-    """A stored object to be changed."""
-    document: Document = decode(encoded)
-    return document

@@ -49,15 +49,12 @@ class _Continuation(msgspec.Struct):
     v: str = "meta.k8s.io/v1"
 
 
-def parse_list_options(
-    query: Mapping[str, str], resource: Resource, *, namespace: str, name: str, watch: bool
-) -> ListOptions:
+def parse_list_options(query: Mapping[str, str], resource: Resource, *, namespace: str, watch: bool) -> ListOptions:
     """Raises StatusError: 400 for what cannot be read, 422 for options that contradict each other."""
     initial = query.get("sendInitialEvents")
     options = ListOptions(
         selection=Selection(
             namespace=namespace,
-            name=name,
             labels=parse_label_selector(query.get("labelSelector", "")),
             fields=parse_field_selector(query.get("fieldSelector", ""), resource),
         ),

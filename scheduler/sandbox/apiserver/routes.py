@@ -1,10 +1,11 @@
-"""HTTP requests to what the server does for them, and back: the only file that knows verbs, paths and headers.
+"""HTTP requests about resources: verbs, paths and headers on one side, what is done for them on the other.
 
-    path under /api, /apis  -> ``targets``   -> reading, watching, writes, pod_actions -> ``negotiation``
-    everything else         -> discovery, openapi, health
+    GET            reading, watching
+    POST PUT PATCH writes; binding and eviction: rules.pod_actions
+    DELETE         deletions
 
-Raises nothing: every StatusError becomes its Status object. Connections, authentication and faults on demand are in
-``api_server``.
+What the client gets to see is made by a view (``views.negotiation``). Paths that are no resource's are ``about``'s.
+Connections, authentication and faults on demand are in ``api_server``.
 """
 
 from __future__ import annotations
@@ -14,22 +15,24 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from scheduler.sandbox.apiserver import discovery
+from scheduler.sandbox.apiserver.about import about_itself
+from scheduler.sandbox.apiserver.answers import JSON, json_response
 from scheduler.sandbox.apiserver.bodies import WriteOptions, parse_delete_options, parse_write_options
-from scheduler.sandbox.apiserver.documents import Document, encode
-from scheduler.sandbox.apiserver.reading import is_true, list_page, parse_list_options
-from scheduler.sandbox.apiserver.rules.pod_actions import bind, evict
-from scheduler.sandbox.apiserver.schema import openapi
+from scheduler.sandbox.apiserver.deletions import Deletions
+from scheduler.sandbox.apiserver.documents import encode
+from scheduler.sandbox.apiserver.preconditions import current
+from scheduler.sandbox.apiserver.reading import ListOptions, is_true, list_page, parse_list_options
+from scheduler.sandbox.apiserver.rules.pod_actions import bind, eviction_options
 from scheduler.sandbox.apiserver.schema.decoding import parse_body
-from scheduler.sandbox.apiserver.statuses import StatusError, method_not_allowed, page_not_found, success
+from scheduler.sandbox.apiserver.statuses import StatusError, method_not_allowed, success
 from scheduler.sandbox.apiserver.store import Store
 from scheduler.sandbox.apiserver.targets import Target, parse_target
-from scheduler.sandbox.apiserver.views.negotiation import accepted_types, negotiate
+from scheduler.sandbox.apiserver.views.negotiation import negotiate
+from scheduler.sandbox.apiserver.views.representations import Representation
 from scheduler.sandbox.apiserver.watching import Watch
 from scheduler.sandbox.apiserver.writes import Writer
 
-JSON = "application/json"
-_ACTIONS = {"binding": bind, "eviction": evict}
+_ACTIONS = ("binding", "eviction")
 
 
 class Routes:
@@ -37,7 +40,8 @@ class Routes:
 
     def __init__(self, store: Store, *, bookmark_interval: float) -> None:
         self._store = store
-        self._writer = Writer(store)
+        self._deletions = Deletions(store)
+        self.writer = Writer(store, self._deletions)
         self._bookmark_interval = bookmark_interval
         self._watches: set[Watch] = set()
 
@@ -48,29 +52,13 @@ class Routes:
 
     async def answer(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         """The answer to a request that may be answered. Raises StatusError."""
-        path = request.path
-        if path.startswith(("/api/v1/", "/apis/")) and (target := _target(path)) is not None:
-            return await self._resource(request, target, body)
-        return self._about_itself(request, body)
-
-    # Resources
-
-    async def _resource(self, request: web.BaseRequest, target: Target, body: bytes) -> web.StreamResponse:
+        if (target := _target(request.path)) is None:
+            return about_itself(request, body)
         match request.method:
-            case "GET" if is_watch(request) and not target.name:
-                return await self._watch(request, target)
-            case "GET" if target.name and target.subresource not in _ACTIONS:
-                return self._get(request, target)
-            case "GET" if not target.name:
-                return self._list(request, target)
-            case "POST" if target.subresource in _ACTIONS:
-                return self._act(request, target, body)
-            case "POST" if not target.name and (target.namespace or not target.resource.namespaced):
-                return self._create(request, target, body)
-            case "PUT" if target.name and target.subresource not in _ACTIONS:
-                return self._update(request, target, body)
-            case "PATCH" if target.name and target.subresource not in _ACTIONS:
-                return self._patch(request, target, body)
+            case "GET" if target.subresource not in _ACTIONS:
+                return await self._read(request, target)
+            case "POST" | "PUT" | "PATCH":
+                return self._write(request, target, body)
             case "DELETE" if target.name and not target.subresource:
                 return self._delete(request, target, body)
             case "DELETE" if not target.name:
@@ -78,25 +66,22 @@ class Routes:
             case method:
                 raise method_not_allowed(method)
 
-    def _get(self, request: web.BaseRequest, target: Target) -> web.Response:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        stored = self._writer.current(target.resource, target.namespace, target.name)
-        return _json(representation.one(stored))
+    # Reading
 
-    def _list(self, request: web.BaseRequest, target: Target) -> web.Response:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        options = parse_list_options(
-            request.query, target.resource, namespace=target.namespace, name=target.name, watch=False
-        )
+    async def _read(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        view = _view(request, target)
+        if target.name:
+            return json_response(view.one(current(self._store, target)))
+        options = _list_options(request, target)
+        if is_watch(request):
+            return await self._watch(request, target, view, options)
         page = list_page(self._store, target.resource, options)
-        return _json(representation.many(page.found, page.metadata))
+        return json_response(view.many(page.found, page.metadata))
 
-    async def _watch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        options = parse_list_options(
-            request.query, target.resource, namespace=target.namespace, name=target.name, watch=True
-        )
-        watch = Watch(self._store, target.resource, options, representation, bookmark_interval=self._bookmark_interval)
+    async def _watch(
+        self, request: web.BaseRequest, target: Target, view: Representation, options: ListOptions
+    ) -> web.StreamResponse:
+        watch = Watch(self._store, target.resource, options, view, bookmark_interval=self._bookmark_interval)
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         self._watches.add(watch)
@@ -109,102 +94,87 @@ class Routes:
             self._watches.discard(watch)
         return response
 
-    def _create(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        value = parse_body(body, _content_type(request))
-        with _write_options(request) as options:
-            stored = self._writer.create(target.resource, target.namespace, value, options)
-        return _json(representation.one(stored), 201, options.warnings)
+    # Writing
 
-    def _update(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        value = parse_body(body, _content_type(request))
+    def _write(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
         with _write_options(request) as options:
-            stored = self._writer.update(
-                target.resource, target.namespace, target.name, target.subresource, value, options
-            )
-        return _json(representation.one(stored), 200, options.warnings)
+            match request.method:
+                case "POST" if target.subresource in _ACTIONS:
+                    return self._act(request, target, body, options)
+                case "POST" if not target.name and (target.namespace or not target.resource.namespaced):
+                    view = _view(request, target)
+                    stored = self.writer.create(target, _value(request, body), options)
+                    return json_response(view.one(stored), 201, options.warnings)
+                case "PUT" if target.name and target.subresource not in _ACTIONS:
+                    view = _view(request, target)
+                    stored = self.writer.update(target, _value(request, body), options)
+                    return json_response(view.one(stored), 200, options.warnings)
+                case "PATCH" if target.name and target.subresource not in _ACTIONS:
+                    view = _view(request, target)
+                    stored, created = self.writer.patch(target, body, _content_type(request), options)
+                    return json_response(view.one(stored), 201 if created else 200, options.warnings)
+                case method:
+                    raise method_not_allowed(method)
 
-    def _patch(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        content_type = _content_type(request)
-        with _write_options(request) as options:
-            stored, created = self._writer.patch(
-                target.resource, target.namespace, target.name, target.subresource, body, content_type, options
-            )
-        return _json(representation.one(stored), 201 if created else 200, options.warnings)
+    def _act(self, request: web.BaseRequest, target: Target, body: bytes, options: WriteOptions) -> web.Response:
+        value = _value(request, body)
+        if target.subresource == "binding":
+            bind(self.writer, current(self._store, target), value, options)
+        else:
+            self._deletions.delete(target, eviction_options(value, options))
+        return json_response(encode(success() | {"code": 201}), 201)
 
-    def _act(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
-        _ACTIONS[target.subresource](
-            self._writer,
-            target.namespace,
-            target.name,
-            parse_body(body, _content_type(request)),
-            parse_write_options(request.query),
-        )
-        return _json(encode(success() | {"code": 201}), 201)
+    # Deleting
 
     def _delete(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
+        view = _view(request, target)
         options = parse_delete_options(request.query, body, _content_type(request))
-        stored, gone = self._writer.delete(target.resource, target.namespace, target.name, options)
-        if gone and target.resource.kind != "Pod":
-            group = {"group": target.resource.group} if target.resource.group else {}
-            uid = stored.document["metadata"]["uid"]
-            return _json(encode(success(name=target.name, **group, kind=target.resource.plural, uid=uid)))
-        return _json(negotiate(request.headers.get("Accept", ""), target.resource, request.query).one(stored))
+        stored, gone = self._deletions.delete(target, options)
+        if not gone or target.resource.kind == "Pod":
+            return json_response(view.one(stored))
+        group = {"group": target.resource.group} if target.resource.group else {}
+        uid = stored.document["metadata"]["uid"]
+        return json_response(encode(success(name=target.name, **group, kind=target.resource.plural, uid=uid)))
 
     def _delete_collection(self, request: web.BaseRequest, target: Target, body: bytes) -> web.Response:
-        representation = negotiate(request.headers.get("Accept", ""), target.resource, request.query)
-        options = parse_list_options(request.query, target.resource, namespace=target.namespace, name="", watch=False)
-        page = list_page(self._store, target.resource, options)
-        delete_options = parse_delete_options(request.query, body, _content_type(request))
+        view = _view(request, target)
+        options = parse_delete_options(request.query, body, _content_type(request))
+        page = list_page(self._store, target.resource, _list_options(request, target))
         for stored in page.found:
             metadata = stored.document["metadata"]
-            self._writer.delete(target.resource, metadata.get("namespace", ""), metadata["name"], delete_options)
-        return _json(representation.many(page.found, page.metadata))
-
-    # What the server says about itself
-
-    def _about_itself(self, request: web.BaseRequest, body: bytes) -> web.Response:
-        parts = request.path.strip("/").split("/")
-        aggregated = any(
-            parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("v") == "v2"
-            for _, parameters in accepted_types(request.headers.get("Accept", ""))
-        )
-        match request.method, parts:
-            case "GET", ["healthz" | "livez" | "readyz", *_]:
-                return web.Response(text="ok")
-            case "GET", ["version"]:
-                return _json(encode(discovery.VERSION))
-            case "GET", ["api" | "apis" as root] if aggregated:
-                content_type = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-                return _json(encode(discovery.aggregated(core=root == "api")), content_type=content_type)
-            case "GET", ["api" | "apis", *_]:
-                return _json(encode(_discovered(parts, request.host)))
-            case "GET", ["openapi", "v3"]:
-                return _json(encode(openapi.index()), content_type="text/plain; charset=utf-8")  # as the real one does
-            case "GET", ["openapi", "v3", *path]:
-                return _json(openapi.document("/".join(path)))
-            case "POST", ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
-                return _json(encode(_allowed(parse_body(body, _content_type(request)))), 201)
-            case _:
-                raise page_not_found()
+            self._deletions.delete(Target(target.resource, metadata.get("namespace", ""), metadata["name"]), options)
+        return json_response(view.many(page.found, page.metadata))
 
 
-def _discovered(parts: list[str], host: str) -> Document:
-    match parts:
-        case ["api"]:
-            return discovery.core_versions(host)
-        case ["apis"]:
-            return discovery.group_list()
-        case ["apis", group]:
-            return discovery.group(group)
-        case ["api", version]:
-            return discovery.resource_list("", version)
-        case ["apis", group, version]:
-            return discovery.resource_list(group, version)
-        case _:
-            raise page_not_found()
+def is_watch(request: web.BaseRequest) -> bool:
+    """``?watch``, ``?watch=1`` and ``?watch=true`` all ask for one."""
+    value = request.query.get("watch")
+    return value is not None and (value == "" or is_true(value))
+
+
+def _target(path: str) -> Target | None:
+    """None where the path is not a resource's. Raises StatusError (404) where it should be one."""
+    if path.startswith("/api/v1/"):
+        return parse_target(path)
+    is_resource = path.startswith("/apis/") and path.strip("/").count("/") > 2
+    return parse_target(path) if is_resource and not path.startswith("/apis/authorization.k8s.io/") else None
+
+
+def _view(request: web.BaseRequest, target: Target) -> Representation:
+    return negotiate(request.headers.get("Accept", ""), target.resource, request.query)
+
+
+def _list_options(request: web.BaseRequest, target: Target) -> ListOptions:
+    watch = request.method == "GET" and is_watch(request)
+    return parse_list_options(request.query, target.resource, namespace=target.namespace, watch=watch)
+
+
+def _content_type(request: web.BaseRequest) -> str:
+    return request.headers.get("Content-Type", "")
+
+
+def _value(request: web.BaseRequest, body: bytes) -> object:
+    return parse_body(body, _content_type(request))
 
 
 @contextmanager
@@ -216,56 +186,3 @@ def _write_options(request: web.BaseRequest) -> Iterator[WriteOptions]:
     except StatusError as error:
         error.warnings += options.warnings
         raise
-
-
-def is_watch(request: web.BaseRequest) -> bool:
-    """``?watch``, ``?watch=1`` and ``?watch=true`` all ask for one."""
-    value = request.query.get("watch")
-    return value is not None and (value == "" or is_true(value))
-
-
-def _content_type(request: web.BaseRequest) -> str:
-    return request.headers.get("Content-Type", "")
-
-
-def _target(path: str) -> Target | None:
-    """None where the path is discovery's."""
-    if path.startswith("/apis/") and path.strip("/").count("/") < 3:
-        return None
-    if path.startswith("/apis/authorization.k8s.io/"):
-        return None
-    return parse_target(path)
-
-
-def _allowed(review: Document) -> Document:
-    """The sandbox has one user, who may do everything."""
-    return {
-        "kind": "SelfSubjectAccessReview",
-        "apiVersion": "authorization.k8s.io/v1",
-        "metadata": {},
-        "spec": review.get("spec") or {},
-        "status": {"allowed": True},
-    }
-
-
-def error_response(error: StatusError) -> web.Response:
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    if error.code == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="kubernetes"'
-    if error.plain:
-        return web.Response(text=str(error), status=error.code, headers=headers)
-    response = web.Response(body=encode(error.status()), status=error.code, content_type=JSON, headers=headers)
-    return _with_warnings(response, error.warnings)
-
-
-def _json(body: bytes, status: int = 200, warnings: list[str] | None = None, content_type: str = JSON) -> web.Response:
-    response = web.Response(body=body, status=status)
-    response.headers["Content-Type"] = content_type
-    response.headers["Cache-Control"] = "no-cache, private"
-    return _with_warnings(response, warnings or [])
-
-
-def _with_warnings(response: web.Response, warnings: list[str]) -> web.Response:
-    for warning in warnings:
-        response.headers.add("Warning", f"299 - {encode(warning).decode()}")
-    return response

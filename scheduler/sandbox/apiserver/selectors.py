@@ -71,7 +71,6 @@ class Selection(msgspec.Struct, frozen=True):
     """Which objects of a resource a request is about."""
 
     namespace: str = ""
-    name: str = ""
     labels: tuple[Requirement, ...] = ()
     fields: tuple[FieldRequirement, ...] = ()
 
@@ -83,8 +82,6 @@ class Selection(msgspec.Struct, frozen=True):
     def matches(self, document: Document) -> bool:
         metadata = document["metadata"]
         if self.namespace and metadata.get("namespace") != self.namespace:
-            return False
-        if self.name and metadata["name"] != self.name:
             return False
         if self.labels:
             labels = metadata.get("labels") or {}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import msgspec
 
@@ -35,12 +34,6 @@ class Change(msgspec.Struct, frozen=True, eq=False):
     before: Stored | None
     after: Stored
     deleted: bool = False
-
-    @property
-    def type(self) -> Literal["ADDED", "MODIFIED", "DELETED"]:
-        if self.deleted:
-            return "DELETED"
-        return "ADDED" if self.before is None else "MODIFIED"
 
 
 class ChangeLog:
@@ -112,9 +105,6 @@ class Collection:
         self.log = ChangeLog(window, forgotten)
         self._objects: dict[str, Stored] = {}
         self._sorted: list[str] | None = None
-
-    def __len__(self) -> int:
-        return len(self._objects)
 
     def get(self, key: str) -> Stored | None:
         return self._objects.get(key)

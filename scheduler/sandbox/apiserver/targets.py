@@ -15,6 +15,15 @@ class Target(msgspec.Struct, frozen=True):
     name: str = ""
     subresource: str = ""
 
+    @property
+    def key(self) -> str:
+        """Where the object is in its collection."""
+        return f"{self.namespace}/{self.name}" if self.resource.namespaced else self.name
+
+    def named(self, name: str) -> Target:
+        """The object of that name in the same place."""
+        return Target(self.resource, self.namespace, name)
+
     def __str__(self) -> str:
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 

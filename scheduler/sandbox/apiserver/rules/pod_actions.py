@@ -7,32 +7,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from scheduler.sandbox.apiserver.bodies import DeleteOptions, WriteOptions, decoded_copy, without_type
-from scheduler.sandbox.apiserver.documents import Document, dig, items_at, timestamp
+from scheduler.sandbox.apiserver.bodies import DeleteOptions, WriteOptions, without_type
+from scheduler.sandbox.apiserver.documents import Document, copy_of, dig, items_at, timestamp
 from scheduler.sandbox.apiserver.names import dns_subdomain
+from scheduler.sandbox.apiserver.preconditions import require_revision, require_uid
 from scheduler.sandbox.apiserver.resources import the_resource
 from scheduler.sandbox.apiserver.schema.decoding import conform
 from scheduler.sandbox.apiserver.schema.fields import definition_of
-from scheduler.sandbox.apiserver.statuses import bad_request, conflict, internal, modified_meanwhile
+from scheduler.sandbox.apiserver.statuses import bad_request, conflict, internal
+from scheduler.sandbox.apiserver.store import Stored
 from scheduler.sandbox.apiserver.writes import Writer
 
 PODS = the_resource("pods")
 
 
-def bind(writer: Writer, namespace: str, name: str, value: Any, options: WriteOptions) -> None:
+def bind(writer: Writer, before: Stored, value: Any, options: WriteOptions) -> None:
     """Assign the pod to a node. Whether there is such a node is not looked at, as in the real server.
 
-    Raises StatusError: 404 without the pod, 409 when it is bound, being deleted, gated or another pod than meant.
+    Raises StatusError: 409 when it is bound, being deleted, gated or another pod than meant.
     """
+    name = before.document["metadata"]["name"]
     binding = _binding(value, name)
-    before = writer.current(PODS, namespace, name)
     metadata = binding["metadata"]
-    writer.check_uid(PODS, before, metadata.get("uid"))
-    if metadata.get("resourceVersion") not in {None, "", str(before.revision)}:
-        raise modified_meanwhile(PODS, name)
+    require_uid(PODS, before, metadata.get("uid"))
+    require_revision(PODS, before, metadata.get("resourceVersion"))
     if (obstacle := _obstacle(before.document)) is not None:
         raise conflict(PODS, name, obstacle, subresource="binding")
-    pod = decoded_copy(before.encoded)
+    pod = copy_of(before.document)
     pod["spec"]["nodeName"] = binding["target"]["name"]
     status = pod.setdefault("status", {})
     status.pop("nominatedNodeName", None)
@@ -40,23 +41,18 @@ def bind(writer: Writer, namespace: str, name: str, value: Any, options: WriteOp
         if metadata.get(field):
             pod["metadata"][field] = (pod["metadata"].get(field) or {}) | metadata[field]
     _set_condition(status, "PodScheduled")
-    writer.put(PODS, before, pod, dry_run=options.dry_run)
+    writer.put(PODS, before.key, pod, options)
 
 
-def evict(writer: Writer, namespace: str, name: str, value: Any, options: WriteOptions) -> None:
-    """Delete the pod as the eviction says."""
+def eviction_options(value: Any, options: WriteOptions) -> DeleteOptions:
+    """How the body of an eviction wants its pod to be deleted."""
     eviction = without_type(value, "policy/v1", "Eviction")
     conform(eviction, definition_of("policy/v1", "Eviction"))
     asked = eviction.get("deleteOptions") or {}
-    writer.delete(
-        PODS,
-        namespace,
-        name,
-        DeleteOptions(
-            grace_period_seconds=asked.get("gracePeriodSeconds"),
-            preconditions=asked.get("preconditions") or {},
-            dry_run=["All"] if options.dry_run or asked.get("dryRun") else [],
-        ),
+    return DeleteOptions(
+        grace_period_seconds=asked.get("gracePeriodSeconds"),
+        preconditions=asked.get("preconditions") or {},
+        dry_run=["All"] if options.dry_run or asked.get("dryRun") else [],
     )
 
 

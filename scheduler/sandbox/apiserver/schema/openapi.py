@@ -1,7 +1,9 @@
-"""``/openapi/v3``: what kubectl needs of it for validation, ``apply`` and ``explain``.
+"""``/openapi``: what kubectl needs of it for validation, ``apply`` and ``explain``.
 
 Made from ``schema``: the fields and types of each kind without their descriptions, and for each kind the parameters of
 its PATCH, from which kubectl learns that the server validates fields and can run dry.
+
+All of that is version 3. Version 2, where kubectl looks up a kind that version 3 does not have, is an empty document.
 """
 
 from __future__ import annotations
@@ -22,6 +24,11 @@ _SCALARS: dict[str, Document] = {
     "quantity": {"type": "string"},
     "int-or-string": {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
 }
+V2_JSON = encode({"swagger": "2.0", "info": {"title": "Kubernetes", "version": "sandbox"}, "paths": {}})
+V2_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+V2_PROTOBUF = b"\x0a\x032.0" + b"\x12\x15\x0a\x0aKubernetes\x12\x07sandbox" + b"\x42\x00"
+"""The same in protobuf: fields 1 (swagger), 2 (info: 1 title, 2 version) and 8 (paths)."""
+
 _PATCH_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
 
 
