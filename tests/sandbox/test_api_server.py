@@ -243,6 +243,22 @@ async def test_a_watch_that_falls_behind_the_window_is_closed() -> None:
         assert await events.next() is None
 
 
+async def test_a_client_that_leaves_is_nothing_to_speak_of(
+    server: SandboxApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Leaving between two lines, and in the middle of a flood of them."""
+    for name in ("idle", "busy"):
+        async with connected(server.url, server.token) as api, api.watch(PODS):
+            if name == "busy":
+                for index in range(2_000):
+                    server.create(a_pod(f"p{index}"))
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+    server.create(a_pod("after"))
+    await asyncio.sleep(0.05)
+    assert caplog.records == []
+
+
 async def test_stopping_ends_watches_and_can_be_repeated() -> None:
     server = SandboxApiServer()
     await server.start()

@@ -11,7 +11,7 @@ Connections, authentication and faults on demand are in ``api_server``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from aiohttp import web
 
@@ -85,13 +85,14 @@ class Routes:
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         self._watches.add(watch)
-        try:
-            await response.prepare(request)
-            async for chunk in watch.lines():
-                await response.write(chunk)
-            await response.write_eof()
-        finally:
-            self._watches.discard(watch)
+        with suppress(ConnectionResetError):  # the client has gone, which is how most watches end
+            try:
+                await response.prepare(request)
+                async for chunk in watch.lines():
+                    await response.write(chunk)
+                await response.write_eof()
+            finally:
+                self._watches.discard(watch)
         return response
 
     # Writing
