@@ -165,11 +165,11 @@ class Evaluation:
     def _settle(self, rows: Rows, *, rescale: bool = False) -> None:
         """Verdicts and scores by counters, and from all of it the keys."""
         possible = self._rejected_by[rows] == PASSED
-        for _, plugin in self._counter_filters:
-            possible &= plugin.filter(self.pod_class, self._nodes, rows)
+        for _, filtering in self._counter_filters:
+            possible &= filtering.filter(self.pod_class, self._nodes, rows)
         scores = np.zeros(count(rows), dtype=np.int64)
-        for plugin_, weight in self.plan.counter_scores:
-            scores += plugin_.score(self.pod_class, self._nodes, rows) * weight
+        for scoring, weight in self.plan.counter_scores:
+            scores += scoring.score(self.pod_class, self._nodes, rows) * weight
         self._by_counters[rows] = scores
         changed = not np.array_equal(possible, self._keys[rows] >= 0)
         self._write_keys(rows, possible)
