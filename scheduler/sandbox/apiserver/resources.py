@@ -45,10 +45,6 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
-    def qualified_kind(self) -> str:
-        return f"{self.kind}.{self.group}" if self.group else self.kind
-
-    @property
     def singular(self) -> str:
         return self.kind.lower()
 
