@@ -1,7 +1,7 @@
 """The composition root: settings -> adapters -> state -> loops, and the order in which they start and stop.
 
 Owns nothing else. Start: the health endpoints first (live, not ready), then the API server is waited for, then the
-watches; decisions begin when both watches have delivered their first list. Stop, on SIGTERM or Ctrl-C: no new
+watches; decisions begin when each has delivered its first list. Stop, on SIGTERM or Ctrl-C: no new
 decisions, the bindings under way finish, queued events are written, connections are closed. A loop that fails is a
 fault that ends the process, since half a scheduler looks alive and is not.
 """
@@ -14,12 +14,14 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
 if sys.platform != "win32":
     import uvloop
 
+from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
@@ -36,7 +38,7 @@ from scheduler.loops.clock import WakeUp
 from scheduler.loops.reporting import Reporting
 from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
-from scheduler.loops.watching import UNFINISHED, EventSink, NodeWatch, PodWatch
+from scheduler.loops.watching import UNFINISHED, EventSink, NamespaceWatch, NodeWatch, PodWatch
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import RegistrySettings
 from scheduler.plugins.catalogue import default_profile
@@ -111,7 +113,18 @@ class Scheduler:
         events = EventSink(self.queue, work, self.metrics)
         self.resolver = Resolver(registry_settings(settings.images))
         secrets = PullSecrets(client, on_problem=problem("secret")) if settings.images.read_pull_secrets else None
-        self.resolving = Resolving(self.resolver, secrets, self.queue, work, self.reporting, self.metrics)
+        namespaces = NamespaceWatch()
+        self.resolving = Resolving(
+            settings.images.unknown,
+            self.resolver,
+            secrets,
+            namespaces,
+            self.cache.nodes.images,
+            self.queue,
+            work,
+            self.reporting,
+            self.metrics,
+        )
         resolve = self.resolving.request
         self.binding = Binding(
             client,
@@ -128,17 +141,16 @@ class Scheduler:
         self.scheduling = Scheduling(
             self.cache, self.queue, cycle, self.binding, self.reporting, resolve, work, self.metrics
         )
-        self.nodes = Reflector(
-            client, "/api/v1/nodes", Node, NodeWatch(self.cache, events), on_problem=problem("watch")
-        )
-        self.pods = Reflector(
-            client,
-            "/api/v1/pods",
-            Pod,
-            PodWatch(name, self.cache, self.queue, events, work, resolve, self.metrics),
-            field_selector=UNFINISHED,
-            on_problem=problem("watch"),
-        )
+        pods = PodWatch(name, self.cache, self.queue, events, work, resolve, self.metrics)
+        self.watches: dict[str, Reflector[Any]] = {
+            "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=problem("watch")),
+            "nodes": Reflector(
+                client, "/api/v1/nodes", Node, NodeWatch(self.cache, events), on_problem=problem("watch")
+            ),
+            "pods": Reflector(
+                client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=problem("watch")
+            ),
+        }
         self.health = HealthServer(
             settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
         )
@@ -161,8 +173,8 @@ class Scheduler:
             log.info("stopped")
 
     def why_not_ready(self) -> str | None:
-        """None once both watches have delivered: from then on decisions are taken."""
-        waiting = [name for name, watch in (("nodes", self.nodes), ("pods", self.pods)) if not watch.synced.is_set()]
+        """None once all watches have delivered: from then on decisions are taken."""
+        waiting = [name for name, watch in self.watches.items() if not watch.synced.is_set()]
         return f"waiting for the first list of {' and '.join(waiting)}" if waiting else None
 
     async def _run_loops(self) -> None:
@@ -170,11 +182,11 @@ class Scheduler:
         log.info("connected", server=self.client.server, version=version)
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self.recorder.run())
-            watching = [group.create_task(watch.run()) for watch in (self.nodes, self.pods)]
+            watching = [group.create_task(watch.run()) for watch in self.watches.values()]
             reporting = group.create_task(self.reporting.run())
             try:
-                await self.nodes.synced.wait()
-                await self.pods.synced.wait()
+                for watch in self.watches.values():
+                    await watch.synced.wait()
                 log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), pending=len(self.queue))
                 await self.scheduling.run()
             finally:

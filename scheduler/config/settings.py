@@ -13,6 +13,7 @@ import msgspec
 import yaml
 
 from scheduler.images.platform import InvalidPlatform, parse_platform
+from scheduler.images.unknown_policy import InvalidUnknownPolicy, UnknownAction, parse_unknown_policy
 
 
 class InvalidSettings(ValueError):
@@ -76,6 +77,19 @@ class BindingSettings(Strict, frozen=True):
     """Bindings under way at once; further decisions wait. Default: 64."""
 
 
+class UnknownSettings(Strict, frozen=True):
+    """What becomes of pods whose images cannot be read. Pods and namespaces may say otherwise by the annotation
+    ``multiarch-scheduler.io/unknown-images``."""
+
+    policy: str = "wait"
+    """wait, open (place anyway), closed (leave pending) or assume:linux/amd64,... Default: wait."""
+    deadline_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 600.0
+    """For how long ``wait`` waits. Default: 600."""
+    after_deadline: str = "open"
+    """The policy from then on; not wait. Default: open, since a registry that only this scheduler cannot read must not
+    keep pods from running."""
+
+
 class ImageSettings(Strict, frozen=True):
     """Which platforms are preferred, and how registries are asked."""
 
@@ -91,6 +105,7 @@ class ImageSettings(Strict, frozen=True):
     """How long a tag is believed to point at the same digest. Default: 300."""
     max_requests_per_registry: Count = 8
     """Requests under way at once to one registry. Default: 8."""
+    unknown: UnknownSettings = UnknownSettings()
     cache_megabytes: Count = 64
     """Bound of the cache of what images are built for. Default: 64."""
 
@@ -164,6 +179,14 @@ def _checked(settings: Settings, source: str) -> Settings:
             f"{source}: backoff.maxSeconds: {settings.backoff.max_seconds:g} is less than initialSeconds,"
             f" {settings.backoff.initial_seconds:g}"
         )
+    unknown = settings.images.unknown
+    for field, text in (("policy", unknown.policy), ("afterDeadline", unknown.after_deadline)):
+        try:
+            policy = parse_unknown_policy(text)
+        except InvalidUnknownPolicy as error:
+            raise InvalidSettings(f"{source}: images.unknown.{field}: {error}") from error
+        if field == "afterDeadline" and policy.action is UnknownAction.WAIT:
+            raise InvalidSettings(f"{source}: images.unknown.afterDeadline: 'wait' would never end")
     for platform in settings.images.platform_weights:
         try:
             parse_platform(platform)

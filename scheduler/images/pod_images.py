@@ -37,11 +37,18 @@ class PodImage(msgspec.Struct, frozen=True, gc=False):
     pull_policy: PullPolicy = "IfNotPresent"
 
 
+class Exempt(msgspec.Struct, frozen=True, gc=False):
+    """In place of an answer: the image puts no demand on the node's platform."""
+
+
+EXEMPT = Exempt()
+
+
 class ResolvedImage(msgspec.Struct, frozen=True, gc=False):
     """A pod's image with what is known of it."""
 
     image: PodImage
-    answer: ImageAnswer
+    answer: ImageAnswer | Exempt
 
 
 def pod_images(pod: Pod) -> tuple[PodImage, ...]:
@@ -57,6 +64,15 @@ def pod_images(pod: Pod) -> tuple[PodImage, ...]:
         elif _STRENGTH[image.pull_policy] > _STRENGTH[known.pull_policy]:
             images[image.image, image.volume] = msgspec.structs.replace(known, pull_policy=image.pull_policy)
     return tuple(images.values())
+
+
+def name_on_nodes(image: str) -> str:
+    """The image as a kubelet lists it in ``status.images``: by its full name; empty for what is no image name."""
+    try:
+        reference = parse_reference(image)
+    except InvalidReference:
+        return ""
+    return f"{reference.name}{':' if reference.digest is None else '@'}{reference.target}"
 
 
 def required_os(pod: Pod) -> str | None:

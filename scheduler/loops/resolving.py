@@ -9,33 +9,60 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from scheduler.api.pod import Pod
+from scheduler.cluster.images import ImageStates
+from scheduler.config.settings import UnknownSettings
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
-from scheduler.images.pod_images import PodImage, ResolvedImage, pod_images
+from scheduler.images.pod_images import PodImage, ResolvedImage, name_on_nodes, pod_images
 from scheduler.images.policy import retry_delay
+from scheduler.images.unknown_policy import (
+    UnknownAction,
+    UnknownPolicy,
+    is_unknown,
+    parse_unknown_policy,
+    policy_for,
+    settle,
+)
 from scheduler.kube.errors import ApiError
 from scheduler.kube.secrets import PullSecrets
 from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.reporting import Reporting
+from scheduler.loops.watching import NamespaceWatch
 from scheduler.oci.credentials import NO_CREDENTIALS, Keyring
 from scheduler.oci.resolver import Resolver
+from scheduler.queue.queued_pod import QueuedPod
 from scheduler.queue.scheduling_queue import SchedulingQueue
 from scheduler.telemetry.metrics import Metrics
 
+log = structlog.get_logger()
+
 
 class Resolving:
-    """Starts and tracks the resolutions. ``secrets`` is None where reading pull secrets is switched off."""
+    """Starts and tracks the resolutions. ``secrets`` is None where reading pull secrets is switched off.
+
+    ``held``: which images nodes hold. ``namespaces``: their annotations.
+    """
 
     def __init__(
         self,
+        settings: UnknownSettings,
         resolver: Resolver,
         secrets: PullSecrets | None,
+        namespaces: NamespaceWatch,
+        held: ImageStates,
         queue: SchedulingQueue,
         work: WakeUp,
         reporting: Reporting,
         metrics: Metrics,
     ) -> None:
+        self._default = parse_unknown_policy(settings.policy)
+        self._after_deadline = parse_unknown_policy(settings.after_deadline)
+        self._deadline = settings.deadline_seconds
         self._resolver = resolver
+        self._namespaces = namespaces
+        self._held = held
         self._secrets = secrets
         self._queue = queue
         self._work = work
@@ -86,28 +113,44 @@ class Resolving:
         return Keyring.from_pull_secrets(await self._secrets.read(pod.metadata.namespace, names))
 
     def _tell(self, pod: Pod, images: tuple[ResolvedImage, ...]) -> None:
-        failures = [(resolved.image, failure) for resolved in images if (failure := _unknown(resolved.answer))]
         for resolved in images:
             self._metrics.resolved(resolved.answer.cause if isinstance(resolved.answer, ImageFailure) else "known")
-        if not failures:
-            if self._queue.images_known(pod.metadata.uid, images, now()):
-                self._work.set()
-            return
         queued = self._queue.get(pod.metadata.uid)
         if queued is None:
             return
-        # The one that will be known last decides when asking again makes sense.
+        waited = now() - queued.added_at
+        settled = images if self._is_held(images) else settle(images, self._policy(queued.pod, waited))
+        if settled is None:
+            self._ask_again(queued, images, self._deadline - waited)
+        elif self._queue.images_known(queued.uid, settled, now()):
+            self._work.set()
+
+    def _policy(self, pod: Pod, waited: float) -> UnknownPolicy:
+        namespace = self._namespaces.annotations(pod.metadata.namespace)
+        policy, problem = policy_for(pod.metadata.annotations, namespace, self._default)
+        if problem is not None:
+            log.warning("policy passed over", pod=pod.key, why=problem)
+        return self._after_deadline if policy.action is UnknownAction.WAIT and waited >= self._deadline else policy
+
+    def _is_held(self, images: tuple[ResolvedImage, ...]) -> bool:
+        """Whether some node holds each image that no registry tells of, so that the pod may have a place already."""
+        unknown = [resolved.image for resolved in images if is_unknown(resolved.answer)]
+        return bool(unknown) and all(
+            image.pull_policy != "Always" and self._held.get(name_on_nodes(image.image)) is not None
+            for image in unknown
+        )
+
+    def _ask_again(self, queued: QueuedPod, images: tuple[ResolvedImage, ...], longest: float) -> None:
+        # The image that will be known last decides when asking again makes sense.
         delay, image, failure = max(
-            ((retry_delay(failure, queued.image_failures + 1), image, failure) for image, failure in failures),
+            (
+                (retry_delay(resolved.answer, queued.image_failures + 1), resolved.image, resolved.answer)
+                for resolved in images
+                if isinstance(resolved.answer, ImageFailure)
+            ),
             key=lambda candidate: candidate[0],
         )
-        self._queue.images_unknown(pod.metadata.uid, delay, now())
+        delay = max(min(delay, longest), 0.0)
+        self._queue.images_unknown(queued.uid, delay, now())
         self._work.set()  # the loop sleeps until the queue's next wake, which has just changed
         self._reporting.waits_for_image(queued.pod, image, failure, delay)
-
-
-def _unknown(answer: ImageAnswer) -> ImageFailure | None:
-    """The failure for which the pod has to wait. A name that no kubelet would pull is known well: it runs nowhere."""
-    if isinstance(answer, ImageFailure) and answer.cause is not FailureCause.INVALID_REFERENCE:
-        return answer
-    return None

@@ -10,10 +10,11 @@ a deletion, as in kube-scheduler (``pkg/scheduler/scheduler.go``: NewInformerFac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
+from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.quantity import InvalidQuantity
@@ -77,6 +78,29 @@ class NodeWatch:
     def deleted(self, node: Node) -> None:
         if self._nodes.pop(node.name, None) is not None:
             self._cache.remove_node(node.name)
+
+
+class NamespaceWatch:
+    """The handler of the namespace reflector: remembers the annotations that set policies for a namespace's pods."""
+
+    def __init__(self) -> None:
+        self._annotations: dict[str, dict[str, str]] = {}
+
+    def replaced(self, namespaces: list[Namespace]) -> None:
+        self._annotations = {namespace.name: namespace.metadata.annotations for namespace in namespaces}
+
+    def added(self, namespace: Namespace) -> None:
+        self.modified(namespace)
+
+    def modified(self, namespace: Namespace) -> None:
+        self._annotations[namespace.name] = namespace.metadata.annotations
+
+    def deleted(self, namespace: Namespace) -> None:
+        self._annotations.pop(namespace.name, None)
+
+    def annotations(self, name: str) -> Mapping[str, str]:
+        """Those of a namespace; none if it is not known."""
+        return self._annotations.get(name, {})
 
 
 class PodWatch:
@@ -173,9 +197,13 @@ def node_changes(old: Node, new: Node) -> list[EventKind]:
         changes.append(EventKind.NODE_UPDATE_ALLOCATABLE)
     if old.metadata.labels != new.metadata.labels:
         changes.append(EventKind.NODE_UPDATE_LABEL)
-    if old.status.node_info != new.status.node_info or old.metadata.labels != new.metadata.labels:
+    if _platform_facts(old) != _platform_facts(new):
         changes.append(EventKind.NODE_UPDATE_PLATFORM)
     return changes
+
+
+def _platform_facts(node: Node) -> tuple[object, ...]:
+    return node.status.node_info, node.metadata.labels, node.status.images
 
 
 def _scaled_down(old: Pod, new: Pod) -> bool:

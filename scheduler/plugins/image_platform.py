@@ -1,7 +1,8 @@
 """ImagePlatform: a pod goes only where all its images can run, and by preference where the user wants them to.
 
 Ours; kube-scheduler has nothing like it. Whether an image runs on a node platform is decided in ``images.matching``;
-here that is asked once per distinct platform of the cluster. The arguments are node platforms with a weight each.
+here that is asked once per distinct platform of the cluster. An image that a node holds already may run there whatever
+the registry says, so such nodes are told apart. The arguments are node platforms with a weight each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.columns import ID, Ids, Mask, Rows
+from scheduler.cluster.images import ImageState
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.plugin import SKIP, FilterPlugin, PreFilterAnswer, ScorePlugin, Scores, Skip
@@ -20,6 +22,7 @@ from scheduler.framework.status import Code, Rejection
 from scheduler.images.matching import DEFAULT_RULES, MatchRules, match_pod
 from scheduler.images.node_platform import NodePlatform, node_platform
 from scheduler.images.platform_weights import PlatformWeights
+from scheduler.images.pod_images import PodImage, ResolvedImage, name_on_nodes, pod_images
 from scheduler.images.verdict import Outcome, PodVerdict
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
 
@@ -43,7 +46,7 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
     def hints(self) -> QueueingHints:
         return {
             EventKind.NODE_ADD: always,
-            EventKind.NODE_UPDATE_PLATFORM: _changed_platform,
+            EventKind.NODE_UPDATE_PLATFORM: _may_run_there_now,
             EventKind.IMAGE_RESOLVED: always,
         }
 
@@ -55,11 +58,18 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
         return None
 
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
-        return nodes.platform_values.gather(lambda p: self._fits(pod_class, p), nodes.platforms[rows], np.bool_)
+        if not held_images(pod_class, nodes):
+            return nodes.platform_values.gather(
+                lambda platform: self._fits(pod_class, pod_class.images or (), platform),
+                nodes.platforms[rows],
+                np.bool_,
+            )
+        situations, ids = self._situations(pod_class, nodes, rows)
+        return np.array([self._fits(pod_class, images, platform) for platform, images in situations], np.bool_)[ids]
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
-        distinct, ids = np.unique(nodes.platforms[rows], return_inverse=True)
-        verdicts = [self._verdict(pod_class, nodes.platform_values.value(number)) for number in distinct.tolist()]
+        situations, ids = self._situations(pod_class, nodes, rows)
+        verdicts = [self._verdict(pod_class, images, platform) for platform, images in situations]
         return ids.astype(ID), [
             Rejection(Code.UNRESOLVABLE, self.name, (f"node(s) {verdict.reason}",)) for verdict in verdicts
         ]
@@ -74,15 +84,56 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
 
     # Private
 
-    def _verdict(self, pod_class: PodClass, platform: NodePlatform) -> PodVerdict:
-        return match_pod(pod_class.images or (), pod_class.required_os, platform, self._rules)
+    def _situations(
+        self, pod_class: PodClass, nodes: NodeTable, rows: Rows
+    ) -> tuple[list[tuple[NodePlatform, tuple[ResolvedImage, ...]]], Ids]:
+        """The distinct cases among rows: a platform and the images that must fit it; and the case of each row."""
+        images = pod_class.images or ()
+        held = held_images(pod_class, nodes)
+        cases = nodes.platforms[rows].astype(np.int64) << len(held)
+        for bit, state in enumerate(held.values()):
+            has = np.zeros(nodes.size, dtype=np.bool_)
+            has[state.rows()] = True
+            cases |= has[rows].astype(np.int64) << bit
+        distinct, ids = np.unique(cases, return_inverse=True)
+        situations = []
+        for case in distinct.tolist():
+            there = {image for bit, image in enumerate(held) if case >> bit & 1}
+            left = tuple(image for image in images if image.image not in there)
+            situations.append((nodes.platform_values.value(case >> len(held)), left))
+        return situations, ids.astype(ID)
 
-    def _fits(self, pod_class: PodClass, platform: NodePlatform) -> bool:
+    def _verdict(self, pod_class: PodClass, images: Sequence[ResolvedImage], platform: NodePlatform) -> PodVerdict:
+        return match_pod(images, pod_class.required_os, platform, self._rules)
+
+    def _fits(self, pod_class: PodClass, images: Sequence[ResolvedImage], platform: NodePlatform) -> bool:
         """UNKNOWN does not fit: a pod is never placed on a guess."""
-        return self._verdict(pod_class, platform).outcome is Outcome.MATCH
+        return self._verdict(pod_class, images, platform).outcome is Outcome.MATCH
 
 
-def _changed_platform(_pod: Pod, event: ClusterEvent) -> bool:
+def held_images(pod_class: PodClass, nodes: NodeTable) -> dict[PodImage, ImageState]:
+    """The pod's images that some node holds, and that its kubelet would start without asking a registry.
+
+    Such a node can run the image whatever a registry says: it was pulled there. With the policy Always the kubelet asks
+    the registry all the same, so there a held image proves nothing.
+    """
+    held = {}
+    for resolved in pod_class.images or ():
+        image = resolved.image
+        state = None if image.pull_policy == "Always" else nodes.images.get(name_on_nodes(image.image))
+        if state is not None:
+            held[image] = state
+    return held
+
+
+def _may_run_there_now(pod: Pod, event: ClusterEvent) -> bool:
     if not (isinstance(event.old, Node) and isinstance(event.new, Node)):
         return True
-    return node_platform(event.old) != node_platform(event.new)
+    if node_platform(event.old) != node_platform(event.new):
+        return True
+    new = _held(event.new) - _held(event.old)
+    return any(name_on_nodes(image.image) in new for image in pod_images(pod))
+
+
+def _held(node: Node) -> set[str]:
+    return {name for image in node.status.images for name in image.names or ()}

@@ -20,7 +20,7 @@ class EventKind(enum.StrEnum):
     NODE_UPDATE_TAINT = "NodeUpdateTaint"
     NODE_UPDATE_ALLOCATABLE = "NodeUpdateAllocatable"
     NODE_UPDATE_LABEL = "NodeUpdateLabel"
-    NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build or runtime; kube-scheduler ignores them
+    NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build, runtime, held images
     ASSIGNED_POD_DELETE = "AssignedPodDelete"
     ASSIGNED_POD_SCALE_DOWN = "AssignedPodUpdatePodScaleDown"
     TARGET_POD_TOLERATION = "TargetPodUpdatePodToleration"

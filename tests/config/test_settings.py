@@ -20,6 +20,8 @@ WRONG = [
     ("backoff: {initialSeconds: 5, maxSeconds: 2}\n", "backoff.maxSeconds: 2 is less than initialSeconds, 5"),
     ("images: {platformWeights: {arm64!: 3}}\n", "images.platformWeights: "),
     ("images: {platformWeights: {linux/arm64: 101}}\n", "images.platformWeights"),
+    ("images: {unknown: {policy: opne}}\n", "images.unknown.policy: 'opne' is no policy for unknown images: "),
+    ("images: {unknown: {afterDeadline: wait}}\n", "images.unknown.afterDeadline: 'wait' would never end"),
     ("- a list\n", "Expected object, got array"),
     ("a: [\n", "not YAML"),
 ]

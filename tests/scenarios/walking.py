@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from scheduler.api.pod import Pod
+from scheduler.images.unknown_policy import ANNOTATION
 from scheduler.kube.requests import MERGE_PATCH
 from scheduler.sandbox.demo import SCHEDULER_NAME, PodList, create, waiting_because
 from scheduler.sandbox.nodes import AMD64_LINUX, node
@@ -35,7 +36,7 @@ from scheduler.sandbox.stage import Stage
 ROOM = 500
 """Pods per node: no order of decisions can then fill the nodes that a later pod needs."""
 PODS = "/api/v1/namespaces/default/pods"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 45.0
 RUNNABLE = tuple(workload for workload in WORKLOADS if workload.runs_on)
 WEB = Workload("web", ("shop/web:1.4",), 1, frozenset(LINUX_NODES))
 
@@ -113,6 +114,25 @@ class WalkingScenarios:
         (pod,) = await all_bound(stage, "late", 1)
         assert pod.spec.node_name in ARM_NODES
 
+    async def test_a_pod_may_say_what_to_assume_of_an_image_that_cannot_be_read(self, stage: Stage) -> None:
+        workload = Workload("blind", ("secret/app:1",), 1, frozenset())
+        (pod,) = workload.pods(stage.registry, SCHEDULER_NAME)
+        pod["metadata"]["annotations"] = {ANNOTATION: "assume:windows(10.0.20348.1)/amd64"}
+        await create(stage, [pod], PODS)
+        (bound,) = await all_bound(stage, "blind", 1)
+        assert bound.spec.node_name in WINDOWS_2022_NODES
+
+    async def test_a_namespace_may_say_to_place_pods_whose_images_cannot_be_read(self, stage: Stage) -> None:
+        await create(
+            stage, Workload("open", ("secret/app:1",), 1, frozenset()).pods(stage.registry, SCHEDULER_NAME), PODS
+        )
+        await told_why(stage, "open", "404")
+        await annotate_namespace(stage, "open")
+        try:
+            await all_bound(stage, "open", 1)
+        finally:
+            await annotate_namespace(stage, None)
+
     async def test_a_pod_that_waits_for_room_takes_what_another_one_leaves(self, stage: Stage) -> None:
         only_there = Workload("dotnet", ("shop/dotnet:8",), 2, frozenset(WINDOWS_2022_NODES))
         first, second = sized(only_there.pods(stage.registry, self.scheduler), cpu="3")
@@ -153,6 +173,11 @@ def sized(manifests: Iterable[dict[str, Any]], **requests: str) -> list[dict[str
         }
         for manifest in manifests
     ]
+
+
+async def annotate_namespace(stage: Stage, policy: str | None) -> None:
+    body = msgspec.json.encode({"metadata": {"annotations": {ANNOTATION: policy}}})
+    await stage.client.patch("/api/v1/namespaces/default", body, MERGE_PATCH)
 
 
 async def pods_of(stage: Stage, app: str) -> list[Pod]:
