@@ -1,7 +1,7 @@
 """The composition root: settings -> adapters -> state -> loops and listeners, and the order of starting and stopping.
 
 Owns nothing else. Start: health first (live, not ready), then the API server is waited for, then the watches; calls are
-taken at once, and answered with an error until both watches have delivered. Stop, on SIGTERM or Ctrl-C: not ready any
+taken at once, and answered with an error until all watches have delivered. Stop, on SIGTERM or Ctrl-C: not ready any
 more, but still answering, so that callers are led elsewhere; then calls under way are answered, and all is closed.
 """
 
@@ -10,25 +10,34 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import structlog
 
 from extender.loops.looking_up import LookUps
 from extender.loops.waking import Waking
-from extender.loops.watching import PENDING, UNFINISHED, NodeWatch, PodWatch
+from extender.loops.watching import PENDING, UNFINISHED, NamespaceWatch, NodeWatch, PodWatch
 from extender.metrics import Metrics
 from extender.server.listener import Listener, ListenerSettings
+from extender.server.tls import CertificateFiles, FollowedTls, InvalidCertificates
 from extender.service import Service, Timing
-from extender.settings import ExtenderSettings, ListeningSettings
-from extender.verbs.pod_verdicts import UnknownPolicy, VerdictBook
+from extender.settings import ExtenderSettings, ListeningSettings, TlsSettings
+from extender.verbs.delegate import Delegate
+from extender.verbs.filter import Filter, Filtering
+from extender.verbs.judging import Judge
+from extender.verbs.narrow import Narrowing
+from extender.verbs.unknown_images import UnknownImages
 from extender.wire.arguments import ExtenderBindingArgs
+from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.app import registry_settings
 from scheduler.cluster.cache import Cache
-from scheduler.images.platform import parse_platform
 from scheduler.images.platform_weights import PlatformWeights
+from scheduler.images.unknown_policy import parse_unknown_policy
 from scheduler.kube.binding import BindResult, bind
 from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.errors import InvalidConnection
@@ -36,6 +45,8 @@ from scheduler.kube.reflector import Reflector
 from scheduler.kube.requests import ApiClient
 from scheduler.kube.secrets import PullSecrets
 from scheduler.oci.resolver import Resolver
+from scheduler.plugins.catalogue import default_profile
+from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.telemetry import logs
 from scheduler.telemetry.health import HealthServer
 
@@ -43,6 +54,9 @@ if sys.platform != "win32":
     import uvloop
 
 log = structlog.get_logger()
+
+EXPIRY_SECONDS = 1.0
+"""How often promises are looked at."""
 
 STOP_SECONDS = 5.0
 """For the calls under way, when stopping. Kubernetes kills after 30 in all."""
@@ -64,9 +78,11 @@ async def _run(settings: ExtenderSettings) -> int:
     except InvalidConnection as error:
         log.error("cannot connect", why=str(error))
         return 1
-    extender = Extender(settings, client)
     try:
-        await extender.run(stop)
+        await Extender(settings, client).run(stop)
+    except InvalidCertificates as error:
+        log.error("cannot serve with TLS", why=str(error))
+        return 1
     except OSError as error:
         log.error("cannot serve", why=str(error))
         return 1
@@ -80,6 +96,7 @@ class Extender:
     """One extender, wired up for one API server."""
 
     def __init__(self, settings: ExtenderSettings, client: ApiClient) -> None:
+        """Raises InvalidCertificates."""
         answering = settings.answering
         self.settings = settings
         self.client = client
@@ -91,27 +108,57 @@ class Extender:
         self.look_ups = LookUps(
             self.resolver, secrets, self.waking.wake, self.metrics, refresh=settings.images.tag_lifetime_seconds
         )
-        self.nodes = Reflector(client, "/api/v1/nodes", Node, NodeWatch(self.cache), on_problem=self._problem("watch"))
         counts_pods = answering.delegated or answering.max_nodes > 0
-        self.pods = Reflector(
-            client,
-            "/api/v1/pods",
-            Pod,
-            PodWatch(self.cache, self.look_ups, settings.scheduler_names, self.cache.forget),
-            field_selector=UNFINISHED if counts_pods else PENDING,
-            on_problem=self._problem("watch"),
-        )
+        weights = settings.images.platform_weights
+        judge = Judge(self.cache, ImagePlatform(weights))
+        filtering: Filtering = Filter(judge)
+        self.delegate: Delegate | None = None
+        if answering.delegated:
+            profile = default_profile("default-scheduler", platform_weights=weights)
+            filtering = self.delegate = Delegate(self.cache, profile, answering.give_up_seconds)
+        elif answering.max_nodes:
+            filtering = Narrowing(self.cache, ImagePlatform(weights), answering.max_nodes)
+        forget = self.cache.forget if self.delegate is None else self.delegate.forget
+        pods = PodWatch(self.cache, self.look_ups, settings.scheduler_names, forget)
+        namespaces = NamespaceWatch(self.look_ups.wake_namespace)
+        problem = self._problem("watch")
+        self.watches: dict[str, Reflector[Any]] = {
+            "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=problem),
+            "nodes": Reflector(client, "/api/v1/nodes", Node, NodeWatch(self.cache), on_problem=problem),
+            "pods": Reflector(
+                client,
+                "/api/v1/pods",
+                Pod,
+                pods,
+                field_selector=UNFINISHED if counts_pods else PENDING,
+                on_problem=problem,
+            ),
+        }
+        unknown = settings.images.unknown
         service = Service(
             self.cache,
+            filtering,
+            judge,
             self.look_ups,
-            VerdictBook(UnknownPolicy(answering.unknown, tuple(map(parse_platform, answering.assumed)))),
-            PlatformWeights(settings.images.platform_weights),
+            UnknownImages(
+                parse_unknown_policy(unknown.policy),
+                unknown.deadline_seconds,
+                parse_unknown_policy(unknown.after_deadline),
+                namespaces.annotations,
+            ),
+            PlatformWeights(weights),
             self._bind,
             self.metrics,
             Timing(answering.wait_seconds, answering.deadline_seconds),
             self.why_not_synced,
         )
-        self.listener = Listener(listener_settings(settings.listening), service, on_refused=self.metrics.refused)
+        self.tls = self._followed_tls(settings.listening.tls)
+        self.listener = Listener(
+            listener_settings(settings.listening),
+            service,
+            tls=None if self.tls is None else self.tls.context,
+            on_refused=self.metrics.refused,
+        )
         self.health = HealthServer(
             settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
         )
@@ -138,8 +185,8 @@ class Extender:
             log.info("stopped")
 
     def why_not_synced(self) -> str | None:
-        """None once both watches have delivered."""
-        waiting = [name for name, watch in (("nodes", self.nodes), ("pods", self.pods)) if not watch.synced.is_set()]
+        """None once all watches have delivered."""
+        waiting = [name for name, watch in self.watches.items() if not watch.synced.is_set()]
         return f"waiting for the first list of {' and '.join(waiting)}" if waiting else None
 
     def why_not_ready(self) -> str | None:
@@ -149,11 +196,24 @@ class Extender:
         version = await wait_until_reachable(self.client, self._problem("connection"))
         log.info("connected", server=self.client.server, version=version)
         async with asyncio.TaskGroup() as group:
-            for watch in (self.nodes, self.pods):
+            for watch in self.watches.values():
                 group.create_task(watch.run())
-            await self.nodes.synced.wait()
-            await self.pods.synced.wait()
+            if self.tls is not None:
+                group.create_task(self.tls.run())
+            if self.delegate is not None:
+                group.create_task(self._expire(self.delegate))
+            for watch in self.watches.values():
+                await watch.synced.wait()
             log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), look_ups=len(self.look_ups))
+
+    async def _expire(self, delegate: Delegate) -> None:
+        """Gives up promises that did not come true."""
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            given_up = delegate.expire(time.monotonic())
+            if given_up:
+                self.metrics.problem("promise")
+                log.warning("pods were given a node and not bound to it", pods=given_up)
 
     async def _drain(self) -> None:
         """Not ready any more, and still answering: until Services have noticed, callers come here."""
@@ -162,6 +222,13 @@ class Extender:
         log.info("stopping", draining=self.settings.listening.drain_seconds)
         await asyncio.sleep(self.settings.listening.drain_seconds)
         await self.listener.stop(STOP_SECONDS)
+
+    def _followed_tls(self, settings: TlsSettings | None) -> FollowedTls | None:
+        if settings is None:
+            return None
+        authority = None if settings.client_authority is None else Path(settings.client_authority)
+        files = CertificateFiles(Path(settings.certificate), Path(settings.key), authority)
+        return FollowedTls(files, settings.period_seconds, self._problem("certificate"))
 
     async def _bind(self, args: ExtenderBindingArgs) -> str:
         outcome = await bind(self.client, args.pod_namespace, args.pod_name, args.pod_uid, args.node)

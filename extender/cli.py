@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from scheduler.config.settings import LogLevel
 
+MODES = ["filter", "narrow", "delegated"]
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -50,6 +51,45 @@ def run(
         settings, kubeconfig=kubeconfig, context=context, port=port, health_port=health_port, log_level=log_level
     )
     sys.exit(run_extender(settings))
+
+
+@main.command()
+@click.option("--mode", type=click.Choice(MODES), default="filter", show_default=True, help="See docs/extender.md.")
+@click.option(
+    "--url", default="http://127.0.0.1:10271", show_default=True, help="Where kube-scheduler finds the extender."
+)
+@click.option("--settings", type=click.Path(path_type=Path), help="The extender's settings, to be matched.")
+@click.option(
+    "--for", "reader", type=click.Choice(["kube-scheduler", "extender"]), default="kube-scheduler", show_default=True
+)
+@click.option("--whole-nodes", is_flag=True, help="Have kube-scheduler send whole nodes instead of names. Slow.")
+@click.option("--ignorable", is_flag=True, help="Schedule without the extender while it is down. Default: not at all.")
+@click.option("--bind", is_flag=True, help="Let the extender create the bindings.")
+@click.option(
+    "--percentage-of-nodes-to-score", "percentage", type=click.IntRange(0, 100), default=100, show_default=True
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="httpTimeout, in seconds."
+)
+@click.option("--ca-file", help="With an https URL: the authority of the extender's certificate.")
+@click.option("--cert-file", help="kube-scheduler's own certificate, where the extender asks for one.")
+@click.option("--key-file", help="Its key.")
+@click.option("--kubeconfig", default="/etc/kubernetes/scheduler.conf", show_default=True, help="kube-scheduler's.")
+def config(settings: Path | None, reader: str, **options: Any) -> None:
+    """Print the configuration that makes kube-scheduler and the extender work together."""
+    from extender.configuration import InvalidConfiguration, Wanted, extender_settings, scheduler_configuration
+    from extender.settings import ExtenderSettings, read_extender_settings
+    from scheduler.config.settings import InvalidSettings
+
+    try:
+        known = read_extender_settings(settings) if settings is not None else ExtenderSettings()
+        wanted = Wanted(**options)
+        text = (
+            scheduler_configuration(wanted, known) if reader == "kube-scheduler" else extender_settings(wanted, known)
+        )
+    except (InvalidSettings, InvalidConfiguration) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(text, nl=False)
 
 
 @main.command()

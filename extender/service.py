@@ -20,10 +20,11 @@ import structlog
 from extender.loops.looking_up import LookUp, LookUps
 from extender.metrics import Metrics
 from extender.server.messages import Request, Response, text
-from extender.verbs.filter import FilterAnswer, filter_names, filter_nodes
-from extender.verbs.pod_verdicts import PodVerdicts, VerdictBook
+from extender.verbs.filter import Filtering
+from extender.verbs.judging import Judge
 from extender.verbs.preempt import preempt
 from extender.verbs.prioritize import prioritize_names, prioritize_nodes
+from extender.verbs.unknown_images import UnknownImages
 from extender.wire.answers import binding_result, filter_error, preemption_result, priorities
 from extender.wire.arguments import (
     ExtenderArgs,
@@ -37,13 +38,19 @@ from extender.wire.arguments import (
     read_preemption_args,
 )
 from scheduler.api.pod import Pod
+from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
+from scheduler.cluster.pod_info import PodInfo, make_pod_info
+from scheduler.framework.status import AttemptError
 from scheduler.images.platform_weights import PlatformWeights
 
 log = structlog.get_logger()
 
 Bind = Callable[[ExtenderBindingArgs], Awaitable[str]]
 """Creates a binding; returns what went wrong, empty if nothing did."""
+
+UNANSWERABLE = (MalformedBody, InvalidQuantity, AttemptError)
+"""What a call itself is to blame for."""
 
 FAULT = "internal error, see the extender's log"
 
@@ -64,17 +71,21 @@ class Service:
     def __init__(
         self,
         cache: Cache,
+        filtering: Filtering,
+        judge: Judge,
         look_ups: LookUps,
-        verdicts: VerdictBook,
+        unknown_images: UnknownImages,
         weights: PlatformWeights,
         bind: Bind,
         metrics: Metrics,
         timing: Timing,
         why_not_ready: Callable[[], str | None],
     ) -> None:
-        self._nodes = cache.nodes
+        self._cache = cache
+        self._filtering = filtering
+        self._judge = judge
         self._look_ups = look_ups
-        self._verdicts = verdicts
+        self._unknown_images = unknown_images
         self._weights = weights
         self._bind = bind
         self._metrics = metrics
@@ -101,8 +112,8 @@ class Service:
             return self._done(verb, started, verb.failed(f"not ready: {problem}"), error=True)
         try:
             answer = verb.answer(request.body)
-        except MalformedBody as error:
-            return self._malformed(verb, started, error)
+        except UNANSWERABLE as error:
+            return self._unanswerable(verb, started, error)
         except Exception:
             log.exception("call failed", verb=verb.name)
             return self._done(verb, started, verb.failed(FAULT), error=True)
@@ -117,24 +128,18 @@ class Service:
         return self._with_images(args.pod, lambda look_up: self._filtered(args, look_up))
 
     def _filtered(self, args: ExtenderArgs, look_up: LookUp) -> Response:
-        verdicts = self._verdicts_for("filter", args.pod, look_up)
-        if is_given(args.node_names):
-            answer = filter_names(read_node_names(args.node_names), verdicts, self._nodes)
-        else:
-            answer = filter_nodes(*read_nodes(args.nodes), verdicts)
-        return self._filter_done(args.pod, look_up, answer)
-
-    def _filter_done(self, pod: Pod, look_up: LookUp, answer: FilterAnswer) -> Response:
-        if not answer.nodes_out or not look_up.is_known:
-            look_up.refuse(pod)
+        info, wake_in = self._pod_info("filter", args.pod, look_up)
+        answer = self._filtering(args, info, time.monotonic())
+        if not answer.nodes_out:
+            self._look_ups.refuse(args.pod, look_up, wake_in)
         self._metrics.nodes("filter", answer.nodes_in, answer.nodes_out)
-        log.debug("filter", pod=pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
+        log.debug("filter", pod=args.pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
         return Response(200, answer.body)
 
     def _prioritize(self, body: bytes) -> Response:
         args = read_extender_args(body)
         if is_given(args.node_names):
-            scores = list(prioritize_names(read_node_names(args.node_names), self._weights, self._nodes))
+            scores = list(prioritize_names(read_node_names(args.node_names), self._weights, self._cache.nodes))
         else:
             scores = list(prioritize_nodes(read_nodes(args.nodes)[0], self._weights))
         self._metrics.nodes("prioritize", len(scores), len(scores))
@@ -146,7 +151,8 @@ class Service:
 
         def answer(look_up: LookUp) -> Response:
             given = args.node_name_to_meta_victims or args.node_name_to_victims or {}
-            kept = preempt(args, self._verdicts_for("preempt", args.pod, look_up), self._nodes)
+            info, _ = self._pod_info("preempt", args.pod, look_up)
+            kept = preempt(args, info, self._judge)
             self._metrics.nodes("preempt", len(given), len(kept))
             log.debug("preempt", pod=args.pod.key, nodes=len(given), kept=len(kept))
             return Response(200, preemption_result(kept))
@@ -171,12 +177,18 @@ class Service:
     async def _once_looked_up(self, pod: Pod, answer: Callable[[LookUp], Response], deadline: float) -> Response:
         return answer(await self._look_ups.settled(pod, deadline))
 
-    def _verdicts_for(self, verb: str, pod: Pod, look_up: LookUp) -> PodVerdicts:
-        verdicts = self._verdicts.of(pod, look_up.images)
-        if verdicts.unknown is not None:
-            self._metrics.unknown(verb, verdicts.unknown)
-            log.info("images not known", verb=verb, pod=pod.key, cause=verdicts.unknown)
-        return verdicts
+    def _pod_info(self, verb: str, pod: Pod, look_up: LookUp) -> tuple[PodInfo, float | None]:
+        """The pod with its images as they are to be judged; and after how many seconds that will change by itself."""
+        failure = look_up.unknown
+        if failure is None:
+            return make_pod_info(pod, look_up.images, self._cache.classes), None
+        waited = look_up.waited(pod, asyncio.get_running_loop().time())
+        settled = self._unknown_images.settle(pod, look_up.images, waited)
+        self._metrics.unknown(verb, failure.cause)
+        log.info("images not known", verb=verb, pod=pod.key, why=failure.message, policy=str(settled.policy.action))
+        if settled.problem is not None:
+            log.warning("policy passed over", pod=pod.key, why=settled.problem)
+        return make_pod_info(pod, settled.images, self._cache.classes), settled.wake_in
 
     async def _later(self, verb: _Verb, started: float, answer: Awaitable[Response]) -> Response:
         try:
@@ -185,15 +197,15 @@ class Service:
         except TimeoutError:
             problem = f"no answer within {self._timing.deadline:g} s"
             return self._done(verb, started, verb.failed(problem), error=True)
-        except MalformedBody as error:
-            return self._malformed(verb, started, error)
+        except UNANSWERABLE as error:
+            return self._unanswerable(verb, started, error)
         except Exception:
             log.exception("call failed", verb=verb.name)
             return self._done(verb, started, verb.failed(FAULT), error=True)
         return self._done(verb, started, response)
 
-    def _malformed(self, verb: _Verb, started: float, error: MalformedBody) -> Response:
-        log.warning("malformed call", verb=verb.name, why=str(error))
+    def _unanswerable(self, verb: _Verb, started: float, error: Exception) -> Response:
+        log.warning("call cannot be answered", verb=verb.name, why=str(error))
         return self._done(verb, started, verb.failed(str(error)), error=True)
 
     def _done(self, verb: _Verb, started: float, response: Response, *, error: bool = False) -> Response:

@@ -22,10 +22,10 @@ from scheduler.config.settings import (
     Seconds,
     ServingSettings,
     Strict,
+    check_images,
     parse_document,
     read_document,
 )
-from scheduler.images.platform import InvalidPlatform, parse_platform
 
 MaxNodes = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1024)]
@@ -74,10 +74,6 @@ class AnsweringSettings(Strict, frozen=True):
     """An answer is given by then, whatever it is. Must be less than kube-scheduler's httpTimeout (5). Default: 3."""
     wait_seconds: ShortSeconds = 0.5
     """How long a call waits for images that are just being looked up; it holds up all other pods. Default: 0.5."""
-    unknown: Literal["wait", "open", "assume"] = "wait"
-    """While an image is not known: wait (no node), open (any node), assume (see ``assumed``). Default: wait."""
-    assumed: list[str] = []
-    """With ``unknown: assume``, the platforms that such images are taken to be built for."""
     wake_pods: bool = True
     """Annotate a pod once its images are known after all, so that kube-scheduler tries it at once. Default: true."""
     max_nodes: MaxNodes = 0
@@ -144,15 +140,5 @@ def _checked(settings: ExtenderSettings, source: str) -> ExtenderSettings:
         )
     if answering.delegated and answering.max_nodes:
         raise InvalidSettings(f"{source}: answering.maxNodes: delegated answers one node, so it must be 0")
-    if (answering.unknown == "assume") != bool(answering.assumed):
-        raise InvalidSettings(f"{source}: answering.assumed: goes with 'unknown: assume', and needs a platform there")
-    for field, platforms in (
-        ("images.platformWeights", settings.images.platform_weights),
-        ("answering.assumed", answering.assumed),
-    ):
-        for platform in platforms:
-            try:
-                parse_platform(platform)
-            except InvalidPlatform as error:
-                raise InvalidSettings(f"{source}: {field}: {error}") from error
+    check_images(settings.images, source)
     return settings

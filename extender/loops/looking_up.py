@@ -17,16 +17,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+import structlog
+
 from extender.metrics import Metrics
-from extender.verbs.pod_verdicts import is_unknown
 from scheduler.api.pod import Pod
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
 from scheduler.images.pod_images import PodImage, ResolvedImage, pod_images
 from scheduler.images.policy import retry_delay
+from scheduler.images.unknown_policy import is_unknown
 from scheduler.kube.errors import ApiError
 from scheduler.kube.secrets import PullSecrets
 from scheduler.oci.credentials import NO_CREDENTIALS, Keyring
 from scheduler.oci.resolver import Resolver
+
+log = structlog.get_logger()
 
 Key = tuple[str, tuple[str, ...], tuple[PodImage, ...]]
 """Namespace and names of the pull secrets (empty where there are none), and the images."""
@@ -46,34 +50,42 @@ class PodName(NamedTuple):
     uid: str
 
 
+class Refused(NamedTuple):
+    """A pod that was told no, and the timer that wakes it when its policy will say otherwise."""
+
+    pod: PodName
+    timer: asyncio.TimerHandle | None
+
+
 class LookUp:
     """What is known of one set of images. ``images`` changes as answers come in."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, now: float) -> None:
         self.key = key
+        self.began = now
         self.images = tuple(ResolvedImage(image, _PENDING) for image in key[2])
         self.task: asyncio.Task[None] | None = None
-        self.pods: set[str] = set()
-        """UIDs of the pending pods that have these images."""
-        self.refused: dict[str, PodName] = {}
-        """Of them, those that were refused for what was known: to be woken when that changes."""
-
-    def refuse(self, pod: Pod) -> None:
-        """The pod was refused for what is known now."""
-        meta = pod.metadata
-        if meta.uid in self.pods:
-            self.refused[meta.uid] = PodName(meta.namespace, meta.name, meta.uid)
+        self.pods: dict[str, float] = {}
+        """UIDs of the pending pods that have these images, and since when each is known."""
+        self.refused: dict[str, Refused] = {}
+        """Of them, those that were told no because of these images: to be woken when that changes."""
 
     @property
-    def is_known(self) -> bool:
-        return not any(is_unknown(each.answer) for each in self.images)
+    def unknown(self) -> ImageFailure | None:
+        """What is wrong with the first image that is not known; None when all are."""
+        for each in self.images:
+            if isinstance(each.answer, ImageFailure) and is_unknown(each.answer):
+                return each.answer
+        return None
 
     @property
     def is_under_way(self) -> bool:
         """Whether an answer is about to come, as opposed to one that failed and is asked for again later."""
-        return any(
-            isinstance(each.answer, ImageFailure) and each.answer.cause is FailureCause.PENDING for each in self.images
-        )
+        return any(each.answer is _PENDING for each in self.images)
+
+    def waited(self, pod: Pod, now: float) -> float:
+        """For how many seconds the pod has been waiting for its images."""
+        return now - self.pods.get(pod.metadata.uid, self.began)
 
 
 class LookUps:
@@ -122,7 +134,7 @@ class LookUps:
         look_up = self._look_ups.get(key)
         if look_up is None:
             look_up = self._look_ups[key] = self._begun(key)
-        look_up.pods.add(uid)
+        look_up.pods[uid] = asyncio.get_running_loop().time()
         self._of_pod[uid] = look_up
         self._tell()
 
@@ -131,11 +143,28 @@ class LookUps:
         look_up = self._of_pod.pop(uid, None)
         if look_up is None:
             return
-        look_up.pods.discard(uid)
-        look_up.refused.pop(uid, None)
+        look_up.pods.pop(uid, None)
+        _cancel(look_up.refused.pop(uid, None))
         if not look_up.pods:
             del self._look_ups[look_up.key]
             _end(look_up)
+
+    def refuse(self, pod: Pod, look_up: LookUp, wake_in: float | None = None) -> None:
+        """A pod was told no for what is known of its images: it is woken when that changes, or after ``wake_in``."""
+        meta = pod.metadata
+        if meta.uid not in look_up.pods:
+            return
+        _cancel(look_up.refused.pop(meta.uid, None))
+        timer = None
+        if wake_in is not None:
+            timer = asyncio.get_running_loop().call_later(max(wake_in, 0.0), self._wake_one, look_up, meta.uid)
+        look_up.refused[meta.uid] = Refused(PodName(meta.namespace, meta.name, meta.uid), timer)
+
+    def wake_namespace(self, namespace: str) -> None:
+        """What the namespace says of unknown images has changed."""
+        for look_up in list(self._look_ups.values()):
+            for uid in [uid for uid, refused in look_up.refused.items() if refused.pod.namespace == namespace]:
+                self._wake_one(look_up, uid)
 
     # Questions
 
@@ -182,7 +211,7 @@ class LookUps:
 
     def _begun(self, key: Key) -> LookUp:
         """A new look-up: answered at once if all of it is in the cache, and followed by a task in any case."""
-        look_up = LookUp(key)
+        look_up = LookUp(key, asyncio.get_running_loop().time())
         if not key[1]:
             known = [(image, self._known(image)) for image in key[2]]
             if all(answer is not None for _, answer in known):
@@ -196,10 +225,10 @@ class LookUps:
     async def _follow(self, look_up: LookUp) -> None:
         failures = 0
         while True:
-            if failures or not look_up.is_known:
+            if failures or look_up.unknown is not None:
                 self._learn(look_up, await self._ask(look_up.key))
             unknown = [each.answer for each in look_up.images if isinstance(each.answer, ImageFailure)]
-            failures = 0 if look_up.is_known else failures + 1
+            failures = 0 if look_up.unknown is None else failures + 1
             delay = (
                 max((retry_delay(answer, failures) for answer in unknown), default=0.0) if failures else self._refresh
             )
@@ -212,19 +241,31 @@ class LookUps:
         look_up.images = images
         for each in images:
             self._metrics.resolved(each.answer.cause if isinstance(each.answer, ImageFailure) else "known")
-        if changed and look_up.is_known:
-            refused, look_up.refused = look_up.refused, {}
-            for pod in refused.values():
-                self._wake(pod)
+        if changed and look_up.unknown is None:
+            for uid in list(look_up.refused):
+                self._wake_one(look_up, uid)
         self._tell()
 
+    def _wake_one(self, look_up: LookUp, uid: str) -> None:
+        refused = look_up.refused.pop(uid, None)
+        if refused is not None:
+            _cancel(refused)
+            self._wake(refused.pod)
+
     async def _ask(self, key: Key) -> tuple[ResolvedImage, ...]:
-        namespace, names, images = key
         try:
-            keyring = await self._keyring(namespace, names)
+            return await self._resolved(*key)
         except ApiError as error:
             failure = ImageFailure(FailureCause.NETWORK, f"its pull secrets could not be read: {error}")
-            return tuple(ResolvedImage(image, failure) for image in images)
+        except Exception:  # whatever one set of images provokes must cost only those, and be tried again
+            log.exception("look-up failed", images=[image.image for image in key[2]])
+            failure = ImageFailure(FailureCause.MALFORMED, "internal error, see the extender's log")
+        return tuple(ResolvedImage(image, failure) for image in key[2])
+
+    async def _resolved(
+        self, namespace: str, names: tuple[str, ...], images: tuple[PodImage, ...]
+    ) -> tuple[ResolvedImage, ...]:
+        keyring = await self._keyring(namespace, names)
         # The kubelet asks the registry at each start of a container whose policy is Always, so an old answer is no use.
         answers = await asyncio.gather(
             *(self._resolver.resolve(image.image, keyring, fresh=image.pull_policy == "Always") for image in images)
@@ -241,6 +282,11 @@ class LookUps:
         if self._news is not None:
             self._news.set_result(None)
             self._news = None
+
+
+def _cancel(refused: Refused | None) -> None:
+    if refused is not None and refused.timer is not None:
+        refused.timer.cancel()
 
 
 def _end(look_up: LookUp) -> None:

@@ -13,16 +13,33 @@ import structlog
 
 from extender.loops.looking_up import LookUps
 from scheduler.api.meta import ObjectMeta
+from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
+from scheduler.images.unknown_policy import ANNOTATION
+from scheduler.loops.watching import NamespaceWatch as NamespaceAnnotations
 
 log = structlog.get_logger()
 
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 PENDING = f"spec.nodeName=,{UNFINISHED}"
 """Field selectors: a pod that is bound, or has finished, looks deleted to a watch of pending ones."""
+
+
+class NamespaceWatch(NamespaceAnnotations):
+    """The handler of the namespace reflector. ``changed`` is told which namespace says something else now."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def modified(self, namespace: Namespace) -> None:
+        before = self.annotations(namespace.name).get(ANNOTATION)
+        super().modified(namespace)
+        if namespace.metadata.annotations.get(ANNOTATION) != before:
+            self._changed(namespace.name)
 
 
 class NodeWatch:

@@ -1,25 +1,23 @@
 """filter: of the nodes that kube-scheduler is left with, those that can run all images of the pod.
 
-Owns the answer for both forms of the request: names (looked up in our own picture of the cluster) and whole nodes
-(judged by what they say themselves, so that nodes which do not exist yet can be asked about). A node that is refused
-goes to FailedAndUnresolvableNodes, because evicting pods changes no platform.
+Owns the answer for both forms of the request: names, which are looked up in our own picture of the cluster, and whole
+nodes, which are judged by what they say themselves, so that nodes which do not exist yet can be asked about. A node
+that is refused goes to FailedAndUnresolvableNodes, because evicting pods changes no platform.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import Protocol
 
 import msgspec
-import numpy as np
 
-from extender.verbs.pod_verdicts import STRANGE_NODE, PodVerdicts
+from extender.verbs.judging import Judge, is_match
 from extender.wire.answers import FailedNodes, names_result, nodes_result
-from extender.wire.arguments import SentNode
-from scheduler.cluster.columns import RowIndexes
-from scheduler.cluster.node_table import NodeTable
-from scheduler.images.node_platform import NodePlatform, platform_of
+from extender.wire.arguments import ExtenderArgs, SentNode, is_given, read_node_names, read_nodes
+from scheduler.cluster.pod_info import PodInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +29,42 @@ class FilterAnswer:
     nodes_out: int
 
 
-def filter_names(names: Sequence[str], verdicts: PodVerdicts, nodes: NodeTable) -> FilterAnswer:
-    """The names in their order without those that cannot run the pod."""
-    failed = FailedNodes()
-    known, rows = known_rows(names, nodes, failed)
-    allowed = nodes.platform_values.gather(verdicts.allows, nodes.platforms[rows], np.bool_)
-    kept = list(compress(known, allowed.tobytes()))
-    if len(kept) < len(known):
-        refuse(known, rows, ~allowed, verdicts, nodes, failed)
-    return FilterAnswer(names_result(kept, failed), len(names), len(kept))
+class Filtering(Protocol):
+    """One way to answer filter. ``now``: the time of the loops' clock."""
+
+    def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
+        """Raises MalformedBody, and AttemptError where the decision core does."""
 
 
-def known_rows(names: Sequence[str], nodes: NodeTable, failed: FailedNodes) -> tuple[Sequence[str], RowIndexes]:
-    """The names that are nodes of ours, with their rows; the others go to ``failed``."""
-    rows = list(map(nodes.row_of, names))
-    if None in rows:
-        failed.add_strangers((name for name, row in zip(names, rows, strict=True) if row is None), STRANGE_NODE)
-        names = [name for name, row in zip(names, rows, strict=True) if row is not None]
-    return names, np.array([row for row in rows if row is not None], dtype=np.intp)
+class Filter:
+    """All nodes that can run the pod."""
 
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
 
-def refuse(
-    names: Sequence[str],
-    rows: RowIndexes,
-    refused: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    verdicts: PodVerdicts,
-    nodes: NodeTable,
-    failed: FailedNodes,
-) -> None:
-    """Puts the refused names into ``failed``, with the reason of their platform."""
-    platforms = nodes.platforms[rows]
-    for number in np.unique(platforms[refused]).tolist():
-        where = refused & (platforms == number)
-        failed.add(list(compress(names, where.tobytes())), verdicts.reason(nodes.platform_values.value(number)))
+    def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
+        if is_given(args.node_names):
+            return self._names(read_node_names(args.node_names), info)
+        return self._nodes(*read_nodes(args.nodes), info)
 
+    def _names(self, names: Sequence[str], info: PodInfo) -> FilterAnswer:
+        failed = FailedNodes()
+        known, rows = self._judge.rows_of(names, failed)
+        possible = self._judge.keys(info)[rows] >= 0
+        kept = list(compress(known, possible.tobytes()))
+        if len(kept) < len(known):
+            self._judge.refuse(info, known, rows, ~possible, failed)
+        return FilterAnswer(names_result(kept, failed), len(names), len(kept))
 
-def filter_nodes(sent: Sequence[SentNode], raw: Sequence[msgspec.Raw], verdicts: PodVerdicts) -> FilterAnswer:
-    """The nodes as they were sent without those that cannot run the pod."""
-    failed = FailedNodes()
-    kept: list[msgspec.Raw] = []
-    refused: dict[str, list[str]] = {}
-    for platform, node, body in zip(platforms_of(sent), sent, raw, strict=True):
-        if verdicts.allows(platform):
-            kept.append(body)
-        else:
-            refused.setdefault(verdicts.reason(platform), []).append(node.metadata.name)
-    for reason, names in refused.items():
-        failed.add_strangers(names, reason)
-    return FilterAnswer(nodes_result(kept, failed), len(sent), len(kept))
-
-
-def platforms_of(sent: Iterable[SentNode]) -> Iterable[NodePlatform]:
-    """What the nodes say of themselves."""
-    return (platform_of(node.metadata.labels, node.status.node_info) for node in sent)
+    def _nodes(self, sent: Sequence[SentNode], raw: Sequence[msgspec.Raw], info: PodInfo) -> FilterAnswer:
+        kept: list[msgspec.Raw] = []
+        refused: dict[str, list[str]] = {}
+        for verdict, node, body in zip(self._judge.verdicts(info, sent), sent, raw, strict=True):
+            if is_match(verdict):
+                kept.append(body)
+            else:
+                refused.setdefault(f"node(s) {verdict.reason}", []).append(node.metadata.name)
+        failed = FailedNodes()
+        for reason, names in refused.items():
+            failed.add_strangers(names, reason)
+        return FilterAnswer(nodes_result(kept, failed), len(sent), len(kept))

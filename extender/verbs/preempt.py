@@ -6,12 +6,12 @@ full node of the wrong platform is among its candidates. Victims are kept as the
 
 from __future__ import annotations
 
-from extender.verbs.pod_verdicts import PodVerdicts
+from extender.verbs.judging import Judge
 from extender.wire.arguments import ExtenderPreemptionArgs, MetaVictims, read_meta_victims, read_victims
-from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.pod_info import PodInfo
 
 
-def preempt(args: ExtenderPreemptionArgs, verdicts: PodVerdicts, nodes: NodeTable) -> dict[str, MetaVictims]:
+def preempt(args: ExtenderPreemptionArgs, info: PodInfo, judge: Judge) -> dict[str, MetaVictims]:
     """The candidates that may stay. Raises MalformedBody.
 
     One without victims is left out: kube-scheduler would take it for an error of the whole call.
@@ -20,9 +20,4 @@ def preempt(args: ExtenderPreemptionArgs, verdicts: PodVerdicts, nodes: NodeTabl
         candidates = {name: read_meta_victims(raw) for name, raw in args.node_name_to_meta_victims.items()}
     else:
         candidates = {name: read_victims(raw) for name, raw in (args.node_name_to_victims or {}).items()}
-    return {name: victims for name, victims in candidates.items() if victims.pods and _can_run(name, verdicts, nodes)}
-
-
-def _can_run(name: str, verdicts: PodVerdicts, nodes: NodeTable) -> bool:
-    row = nodes.row_of(name)
-    return row is not None and verdicts.allows(nodes.platform_values.value(int(nodes.platforms[row])))
+    return {name: victims for name, victims in candidates.items() if victims.pods and judge.can_run(info, name)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from extender.verbs.filter import platforms_of
+from extender.verbs.judging import platforms_of
 from extender.wire.arguments import SentNode
 from scheduler.cluster.node_table import NodeTable
 from scheduler.images.node_platform import NodePlatform

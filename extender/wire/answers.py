@@ -40,10 +40,18 @@ class FailedNodes:
         return f"{{{','.join(self._parts)}}}"
 
 
-def names_result(names: Sequence[str], failed: FailedNodes) -> bytes:
-    """A filter result of names that are known."""
-    kept = '","'.join(names)
-    return _names_result(f'["{kept}"]' if names else "[]", failed)
+def names_result(names: Sequence[str], hopeless: FailedNodes, helpless: FailedNodes | None = None) -> bytes:
+    """A filter result of names that are known. ``hopeless`` nodes stay so whoever is evicted, ``helpless`` may not."""
+    kept = '["' + '","'.join(names) + '"]' if names else "[]"
+    return (
+        f'{{"Nodes":null,"NodeNames":{kept},"FailedNodes":{helpless or "null"},'
+        f'"FailedAndUnresolvableNodes":{hopeless},"Error":""}}'
+    ).encode()
+
+
+def one_name_result(name: str) -> bytes:
+    """A filter result of one name that is known, without a word on the others."""
+    return f'{{"Nodes":null,"NodeNames":["{name}"],"Error":""}}'.encode()
 
 
 def echoed_result(raw: bytes) -> bytes:
@@ -73,9 +81,3 @@ def preemption_result(victims: Mapping[str, MetaVictims]) -> bytes:
 
 def binding_result(error: str = "") -> bytes:
     return _encode({"Error": error})
-
-
-def _names_result(names: str, failed: FailedNodes) -> bytes:
-    return (
-        f'{{"Nodes":null,"NodeNames":{names},"FailedNodes":null,"FailedAndUnresolvableNodes":{failed},"Error":""}}'
-    ).encode()

@@ -1,8 +1,9 @@
-"""The walking product by the other door: the real kube-scheduler, which asks our extender, names or whole nodes."""
+"""The walking product by the other door: the real kube-scheduler, which asks our extender in each of its modes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -24,17 +25,27 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
-QUICK_STOP = "listening: {drainSeconds: 0}"
-NO_PREEMPTION = " preemption: 0/6 nodes are available: 6 Preemption is not helpful for scheduling."
+
+@contextlib.asynccontextmanager
+async def scenario_stage(control_plane: ControlPlane, publisher: Publisher) -> AsyncIterator[RealStage]:
+    """The scenario's nodes and images, and no scheduler yet."""
+    async with real_stage(control_plane, publisher) as stage:
+        try:
+            await create(stage, map(stage.as_node, scenario_nodes(pods=ROOM)), "/api/v1/nodes")
+            for image in IMAGES:
+                stage.push(image)
+            yield stage
+        finally:
+            await stage.clear()
 
 
 class ThroughTheExtender(WalkingScenarios):
-    """Pods name nobody in particular. ``cache_capable``: names are sent, not whole nodes."""
+    """Pods name nobody in particular. ``wanted`` are options of ``multiarch-extender config``."""
 
     pods = 200
     scheduler = "default-scheduler"
-    after_reasons = NO_PREEMPTION
-    cache_capable = True
+    after_reasons = " preemption: 0/6 nodes are available: 6 Preemption is not helpful for scheduling."
+    wanted: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture
     async def stage(
@@ -42,20 +53,10 @@ class ThroughTheExtender(WalkingScenarios):
     ) -> AsyncIterator[RealStage]:
         """The scenario's nodes and images, kube-scheduler and the extender at work."""
         assert kwok.alive
-        async with real_stage(control_plane, publisher) as stage:
-            await create(stage, map(stage.as_node, scenario_nodes(pods=ROOM)), "/api/v1/nodes")
-            for image in IMAGES:
-                stage.push(image)
-            extender = ExtenderProcess(tmp_path, stage.kubeconfig, QUICK_STOP)
-            entry = extender.configuration(nodeCacheCapable=self.cache_capable)
-            try:
-                with (
-                    extender,
-                    KubeScheduler(tmp_path, stage.kubeconfig, {"extenders": [entry], "percentageOfNodesToScore": 100}),
-                ):
-                    yield stage
-            finally:
-                await stage.clear()
+        async with scenario_stage(control_plane, publisher) as stage:
+            extender = ExtenderProcess(tmp_path, stage.kubeconfig, **self.wanted)
+            with extender, KubeScheduler(tmp_path, stage.kubeconfig, extender.configuration()):
+                yield stage
 
 
 class TestWithNames(ThroughTheExtender):
@@ -63,4 +64,19 @@ class TestWithNames(ThroughTheExtender):
 
 
 class TestWithWholeNodes(ThroughTheExtender):
-    cache_capable = False
+    wanted: ClassVar = {"whole_nodes": True}
+
+
+class TestNarrowed(ThroughTheExtender):
+    wanted: ClassVar = {"mode": "narrow"}
+
+
+class TestDelegated(ThroughTheExtender):
+    """kube-scheduler's own plugins are off: it neither filters nor preempts."""
+
+    after_reasons = ""
+    wanted: ClassVar = {"mode": "delegated"}
+
+
+class TestBindingItself(ThroughTheExtender):
+    wanted: ClassVar = {"bind": True}

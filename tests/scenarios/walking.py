@@ -116,7 +116,7 @@ class WalkingScenarios:
 
     async def test_a_pod_may_say_what_to_assume_of_an_image_that_cannot_be_read(self, stage: Stage) -> None:
         workload = Workload("blind", ("secret/app:1",), 1, frozenset())
-        (pod,) = workload.pods(stage.registry, SCHEDULER_NAME)
+        (pod,) = workload.pods(stage.registry, self.scheduler)
         pod["metadata"]["annotations"] = {ANNOTATION: "assume:windows(10.0.20348.1)/amd64"}
         await create(stage, [pod], PODS)
         (bound,) = await all_bound(stage, "blind", 1)
@@ -124,7 +124,7 @@ class WalkingScenarios:
 
     async def test_a_namespace_may_say_to_place_pods_whose_images_cannot_be_read(self, stage: Stage) -> None:
         await create(
-            stage, Workload("open", ("secret/app:1",), 1, frozenset()).pods(stage.registry, SCHEDULER_NAME), PODS
+            stage, Workload("open", ("secret/app:1",), 1, frozenset()).pods(stage.registry, self.scheduler), PODS
         )
         await told_why(stage, "open", "404")
         await annotate_namespace(stage, "open")

@@ -1,0 +1,118 @@
+"""Delegated mode: the whole decision is made here, and filter answers with exactly one node.
+
+Owns what this process has promised: a pod that was given a node counts there (assumed) until the watch shows it bound,
+somebody asks for it again, or the promise is given up. Which node is best is decided by the scheduler's own core
+(``scheduler.framework``) over our own picture of the cluster; kube-scheduler's plugins must be off, or their view and
+ours would have to agree.
+
+       decide                     the watch shows it bound
+    -----------> assumed --------------------------------------> counted like any other pod
+                    |  asked for again, deleted, or ``expire``
+                    +-------------------------------------------> forgotten
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from extender.verbs.filter import FilterAnswer
+from extender.wire.answers import FailedNodes, names_result, one_name_result
+from extender.wire.arguments import ExtenderArgs, MalformedBody, is_given, read_node_names
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.pod_info import PodInfo
+from scheduler.framework.cycle import Placed, SchedulingCycle
+from scheduler.framework.diagnosis import FitError
+from scheduler.framework.profile import Profile
+from scheduler.framework.status import Code, Rejection
+
+
+class Delegate:
+    """Decides by ``profile`` over ``cache``, of which it assumes pods. ``give_up``: seconds that a promise holds."""
+
+    def __init__(self, cache: Cache, profile: Profile, give_up: float) -> None:
+        self._cache = cache
+        self._cycle = SchedulingCycle(cache, profile)
+        self._give_up = give_up
+        self._promised: dict[str, float] = {}
+        """UID -> when it is given up, in the order in which promises were made."""
+        self._last: tuple[FitError, FilterAnswer] | None = None
+
+    def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
+        """Raises MalformedBody for whole nodes: only of our own nodes we know what is placed on them."""
+        if not is_given(args.node_names):
+            raise MalformedBody("delegated mode decides about names: set nodeCacheCapable to true")
+        sent = bytes(args.node_names)
+        return self._decide(info, sent, now)
+
+    def forget(self, uid: str) -> None:
+        """The promise does not hold any more. Nothing happens to a pod that was seen bound."""
+        self._promised.pop(uid, None)
+        self._cache.forget(uid)
+
+    def expire(self, now: float) -> int:
+        """Gives up what was promised long ago and did not come true; how many."""
+        due: list[str] = []
+        for uid, until in self._promised.items():
+            if until > now:
+                break  # the others were promised later
+            due.append(uid)
+        given_up = sum(self._cache.is_assumed(uid) for uid in due)
+        for uid in due:
+            self.forget(uid)
+        return given_up
+
+    def _decide(self, info: PodInfo, sent: bytes, now: float) -> FilterAnswer:
+        count = sent.count(b'"') // 2
+        uid = info.uid
+        self.forget(uid)
+        decision = self._cycle.decide(info)
+        if not isinstance(decision, Placed):
+            return self._unschedulable(decision.fit_error, count)
+        node = decision.node if _quoted(decision.node) in sent else self._best_of(info, sent)
+        if node is None:
+            return FilterAnswer(names_result((), FailedNodes()), count, 0)
+        if self._cache.node_of(uid) is None:
+            self._cache.assume(info, node)
+            self._promised[uid] = now + self._give_up
+        return FilterAnswer(one_name_result(node), count, 1)
+
+    def _best_of(self, info: PodInfo, sent: bytes) -> str | None:
+        """The best of the sent nodes, when the best of all is not among them."""
+        names = read_node_names(msgspec.Raw(sent))
+        placed = [(name, row) for name in names if (row := self._cache.nodes.row_of(name)) is not None]
+        if not placed:
+            return None
+        keys = self._cycle.evaluation(info.pod_class).keys[[row for _, row in placed]]
+        best = int((keys ^ info.seed).argmax())
+        return placed[best][0] if keys[best] >= 0 else None
+
+    def _unschedulable(self, fit_error: FitError, count: int) -> FilterAnswer:
+        """The same until something changes, so the text of thousands of nodes is put together once."""
+        if self._last is None or self._last[0] is not fit_error:
+            self._last = fit_error, FilterAnswer(self._refusals(fit_error), count, 0)
+        return self._last[1]
+
+    def _refusals(self, fit_error: FitError) -> bytes:
+        """No node, and why: every node with the reasons of the plugin that rejected it."""
+        helpless, hopeless = FailedNodes(), FailedNodes()
+        for rejection, names in self._by_rejection(fit_error):
+            failed = helpless if rejection.code is Code.UNSCHEDULABLE else hopeless
+            failed.add(names, ", ".join(rejection.reasons))
+        return names_result((), hopeless, helpless)
+
+    def _by_rejection(self, fit_error: FitError) -> Iterable[tuple[Rejection, list[str]]]:
+        nodes = self._cache.nodes
+        if fit_error.rejection is not None:
+            yield fit_error.rejection, [node.name for _, node in nodes]
+        elif fit_error.statuses is not None:
+            statuses = fit_error.statuses
+            for number, rejection in enumerate(statuses.rejections):
+                rows = statuses.rows[np.flatnonzero(statuses.ids == number)]
+                yield rejection, [nodes.name(row) for row in rows.tolist()]
+
+
+def _quoted(name: str) -> bytes:
+    return f'"{name}"'.encode()
