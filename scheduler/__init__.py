@@ -2,7 +2,7 @@
 
 The packages stand in layers, and imports run one way only, downwards:
 
-    cli -> app -> loops | sandbox -> kube | oci | telemetry -> config
+    cli -> app | commands -> loops | sandbox -> kube | oci | telemetry -> config
         -> plugins -> framework -> queue | cluster -> images -> api
 
 Everything from ``plugins`` down is pure: no await, no clock, no randomness, no logging, no client.

@@ -53,6 +53,48 @@ def demo(serve: bool) -> None:
 
 
 @main.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--nodes", "nodes_file", type=click.Path(path_type=Path), help="Output of kubectl get nodes -o yaml.")
+@click.option("--kubeconfig", help="Ask this cluster which nodes it has.")
+@click.option("--context", help="The same, by a context of the kubeconfig.")
+@click.option("--plain-http", multiple=True, metavar="HOST:PORT", help="A registry without TLS; may be repeated.")
+def platforms(
+    images: tuple[str, ...],
+    output: str,
+    nodes_file: Path | None,
+    kubeconfig: str | None,
+    context: str | None,
+    plain_http: tuple[str, ...],
+) -> None:
+    """Show what images are built for and, given nodes, where they run.
+
+    Registries are asked with the credentials of ~/.docker/config.json. The exit code is 0 when every image was read
+    and, if nodes were given, each runs on one of them; 1 when an image could not be read; 3 when no node can run one.
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    from scheduler.commands import platforms as command
+    from scheduler.commands import platforms_report as report
+    from scheduler.oci.settings import RegistrySettings
+
+    settings = RegistrySettings(
+        plain_http=frozenset(plain_http), docker_configs=(command.DOCKER_CONFIG.expanduser(),), open_children=True
+    )
+    try:
+        nodes = [] if nodes_file is None else command.read_nodes(nodes_file)
+        if kubeconfig is not None or context is not None:
+            nodes += asyncio.run(command.fetch_nodes(kubeconfig, context))
+    except command.InvalidNodes as error:
+        raise click.ClickException(str(error)) from error
+    reports = asyncio.run(command.report_images(images, nodes, settings))
+    (report.print_json if output == "json" else report.print_tables)(Console(highlight=False), reports)
+    sys.exit(command.exit_code(reports))
+
+
+@main.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed

@@ -131,11 +131,16 @@ def entries_to_open(content: ImageContent) -> tuple[IndexEntry, ...]:
     Of the latter only the first that a runtime could take: every runtime looks at one and then gives up. CRI-O prefers
     one that says it is compressed by zstd.
     """
-    candidates = [entry for entry in content.entries if not entry.attestation and entry.failure is None]
+    candidates = openable(content)
     without = [entry for entry in candidates if entry.platform is None]
     chosen = {entry.digest for entry in (*without[:1], *[entry for entry in without if entry.zstd][:1])}
     chosen.update(entry.digest for entry in candidates if entry.is_index and entry.platform is not None)
     return tuple({entry.digest: entry for entry in candidates if entry.digest in chosen}.values())
+
+
+def openable(content: ImageContent) -> list[IndexEntry]:
+    """The entries that can be opened at all: for those who want to know every child's config or size."""
+    return [entry for entry in content.entries if not entry.attestation and entry.failure is None]
 
 
 def with_opened(content: ImageContent, children: Mapping[str, ImageAnswer]) -> ImageContent:

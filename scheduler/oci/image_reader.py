@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler.images.content import ImageAnswer, ImageContent, IndexEntry, content_of, entries_to_open, with_opened
+from scheduler.images.content import (
+    ImageAnswer,
+    ImageContent,
+    IndexEntry,
+    content_of,
+    entries_to_open,
+    openable,
+    with_opened,
+)
 from scheduler.images.digest import is_digest
 from scheduler.images.manifest import MalformedManifest, Manifest, parse_config, parse_manifest
 from scheduler.images.platform import Platform
@@ -70,7 +78,8 @@ class _Walk:
             raise self._malformed(str(error), fetched.digest) from None
         content = content_of(fetched.digest, document, platform)
         children: dict[str, ImageAnswer] = {}
-        for entry in entries_to_open(content):
+        entries = openable(content) if self._settings.open_children else entries_to_open(content)
+        for entry in entries:
             children[entry.digest] = await self._child(entry, depth + 1)
         return with_opened(content, children) if children else content
 
@@ -93,7 +102,7 @@ class _Walk:
                 raise self._too_large("has indexes nested deeper than", self._settings.nesting, "levels")
             self._opened += 1
             if self._opened > self._settings.opened_children:
-                raise self._too_large("has more than", self._settings.opened_children, "children without platform")
+                raise self._too_large("has more than", self._settings.opened_children, "children to be read")
             endpoint, credential = self._source.endpoint, self._source.credential
             return await self.content(await self._client.manifest(endpoint, entry.digest, credential), depth)
         except RegistryError as error:

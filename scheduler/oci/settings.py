@@ -44,8 +44,10 @@ class RegistrySettings:
     redirects: int = 10
     nesting: int = 4
     """How deep an index inside an index is followed."""
-    opened_children: int = 16
-    """How many children of one index are read at most (nested indexes, entries without platform)."""
+    opened_children: int = 32
+    """How many children of one index are read at most."""
+    open_children: bool = False
+    """Read every child of an index, not only those whose platform the index leaves open. Costs a GET or two each."""
 
     cache_size: int = 64 * _MIB
     """For what is known of images, and again half of it for which name stood for which digest."""

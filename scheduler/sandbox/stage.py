@@ -15,6 +15,7 @@ from scheduler.kube.connection import connect
 from scheduler.kube.requests import ApiClient
 from scheduler.sandbox.api_server import SandboxApiServer
 from scheduler.sandbox.kubelets import SandboxKubelets
+from scheduler.sandbox.pulling import PushedImages
 from scheduler.sandbox.registry import SandboxRegistry
 from scheduler.sandbox.scenario import ScenarioImage
 
@@ -39,15 +40,22 @@ class SandboxStage:
     """All of it in this process."""
 
     def __init__(
-        self, client: ApiClient, kubeconfig: Path, registry: SandboxRegistry, server: SandboxApiServer
+        self,
+        client: ApiClient,
+        kubeconfig: Path,
+        registry: SandboxRegistry,
+        server: SandboxApiServer,
+        pushed: PushedImages,
     ) -> None:
         self.client = client
         self.kubeconfig = kubeconfig
         self.registry = registry.address
         self.server = server
         self.images = registry
+        self._pushed = pushed
 
     def push(self, image: ScenarioImage) -> None:
+        self._pushed.push(f"{self.registry}/{image.name}", image.platforms, index=image.index)
         if image.index:
             self.images.push_index(image.repository, image.tag, image.platforms, attestations=True)
         else:
@@ -71,8 +79,9 @@ async def sandbox_stage(folder: Path, *, kubelets: bool = True) -> AsyncIterator
         stack.push_async_callback(registry.stop)
         client = await connect(str(kubeconfig))
         stack.push_async_callback(client.close)
+        pushed = PushedImages()
         if kubelets:
-            running = SandboxKubelets(client)
+            running = SandboxKubelets(client, pushed.can_run)
             await running.start()
             stack.push_async_callback(running.stop)
-        yield SandboxStage(client, kubeconfig, registry, server)
+        yield SandboxStage(client, kubeconfig, registry, server, pushed)
