@@ -52,12 +52,13 @@ class NodeWatch:
     def __init__(self, cache: Cache, events: EventSink) -> None:
         self._cache = cache
         self._events = events
-        self._nodes: dict[str, Node] = {}
+        self._held: dict[str, int] = {}
+        """By name of each node, a hash of the images that it holds: the lists themselves are long, and the cache's."""
 
     def replaced(self, nodes: list[Node]) -> None:
         """A fresh list: whatever is not on it is gone."""
-        for name in self._nodes.keys() - {node.name for node in nodes}:
-            self.deleted(self._nodes[name])
+        for name in self._held.keys() - {node.name for node in nodes}:
+            self._forget(name)
         for node in nodes:
             self.modified(node)
 
@@ -65,19 +66,25 @@ class NodeWatch:
         self.modified(node)
 
     def modified(self, node: Node) -> None:
+        row, held = self._cache.nodes.row_of(node.name), self._held.get(node.name)
+        old = None if row is None else self._cache.nodes.node(row)
         try:
             self._cache.add_node(node)
         except InvalidQuantity as error:  # costs this node's news, never the watch
             log.warning("node not understood", node=node.name, why=str(error))
             return
-        old = self._nodes.get(node.name)
-        self._nodes[node.name] = node
+        self._held[node.name] = hash(tuple(name for image in node.status.images for name in image.names or ()))
         for kind in [EventKind.NODE_ADD] if old is None else node_changes(old, node):
             self._events.happened(kind, old, node)
+        if old is not None and self._held[node.name] != held:
+            self._events.happened(EventKind.NODE_UPDATE_IMAGES, old, node)
 
     def deleted(self, node: Node) -> None:
-        if self._nodes.pop(node.name, None) is not None:
-            self._cache.remove_node(node.name)
+        self._forget(node.name)
+
+    def _forget(self, name: str) -> None:
+        if self._held.pop(name, None) is not None:
+            self._cache.remove_node(name)
 
 
 class NamespaceWatch:
@@ -203,7 +210,7 @@ def node_changes(old: Node, new: Node) -> list[EventKind]:
 
 
 def _platform_facts(node: Node) -> tuple[object, ...]:
-    return node.status.node_info, node.metadata.labels, node.status.images
+    return node.status.node_info, node.metadata.labels
 
 
 def _scaled_down(old: Pod, new: Pod) -> bool:

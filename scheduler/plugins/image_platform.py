@@ -46,8 +46,8 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
     def hints(self) -> QueueingHints:
         return {
             EventKind.NODE_ADD: always,
-            EventKind.NODE_UPDATE_PLATFORM: _may_run_there_now,
-            EventKind.IMAGE_RESOLVED: always,
+            EventKind.NODE_UPDATE_PLATFORM: _changed_platform,
+            EventKind.NODE_UPDATE_IMAGES: _holds_an_image,
         }
 
     # Filter
@@ -126,14 +126,14 @@ def held_images(pod_class: PodClass, nodes: NodeTable) -> dict[PodImage, ImageSt
     return held
 
 
-def _may_run_there_now(pod: Pod, event: ClusterEvent) -> bool:
+def _changed_platform(_pod: Pod, event: ClusterEvent) -> bool:
     if not (isinstance(event.old, Node) and isinstance(event.new, Node)):
         return True
-    if node_platform(event.old) != node_platform(event.new):
+    return node_platform(event.old) != node_platform(event.new)
+
+
+def _holds_an_image(pod: Pod, event: ClusterEvent) -> bool:
+    if not isinstance(event.new, Node):
         return True
-    new = _held(event.new) - _held(event.old)
-    return any(name_on_nodes(image.image) in new for image in pod_images(pod))
-
-
-def _held(node: Node) -> set[str]:
-    return {name for image in node.status.images for name in image.names or ()}
+    held = {name for image in event.new.status.images for name in image.names or ()}
+    return any(name_on_nodes(image.image) in held for image in pod_images(pod))

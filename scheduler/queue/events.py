@@ -20,13 +20,13 @@ class EventKind(enum.StrEnum):
     NODE_UPDATE_TAINT = "NodeUpdateTaint"
     NODE_UPDATE_ALLOCATABLE = "NodeUpdateAllocatable"
     NODE_UPDATE_LABEL = "NodeUpdateLabel"
-    NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build, runtime, held images
+    NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build or runtime
+    NODE_UPDATE_IMAGES = "NodeUpdateImages"  # ours: it holds other images than before
     ASSIGNED_POD_DELETE = "AssignedPodDelete"
     ASSIGNED_POD_SCALE_DOWN = "AssignedPodUpdatePodScaleDown"
     TARGET_POD_TOLERATION = "TargetPodUpdatePodToleration"
     TARGET_POD_SCALE_DOWN = "TargetPodUpdatePodScaleDown"
     TARGET_POD_GATES_ELIMINATED = "TargetPodUpdatePodSchedulingGatesEliminated"
-    IMAGE_RESOLVED = "ImageResolved"  # ours: a registry gave an answer that differs from the last one
     UNSCHEDULABLE_TIMEOUT = "UnschedulableTimeout"  # wildcard: asked of no hint
 
 

@@ -92,7 +92,7 @@ def test_the_operating_system_is_demanded_of_holders_too() -> None:
 
 
 def test_a_node_that_gets_the_image_wakes_the_pod() -> None:
-    hint = ImagePlatform().hints[EventKind.NODE_UPDATE_PLATFORM]
-    got = ClusterEvent(EventKind.NODE_UPDATE_PLATFORM, a_node(), a_node(images={IMAGE: 1}))
-    another = ClusterEvent(EventKind.NODE_UPDATE_PLATFORM, a_node(), a_node(images={"other:1": 1}))
+    hint = ImagePlatform().hints[EventKind.NODE_UPDATE_IMAGES]
+    got = ClusterEvent(EventKind.NODE_UPDATE_IMAGES, a_node(), a_node(images={IMAGE: 1}))
+    another = ClusterEvent(EventKind.NODE_UPDATE_IMAGES, a_node(), a_node(images={"other:1": 1}))
     assert (hint(with_policy("Never"), got), hint(with_policy("Never"), another)) == (True, False)
