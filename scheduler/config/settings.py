@@ -179,7 +179,13 @@ def _checked(settings: Settings, source: str) -> Settings:
             f"{source}: backoff.maxSeconds: {settings.backoff.max_seconds:g} is less than initialSeconds,"
             f" {settings.backoff.initial_seconds:g}"
         )
-    unknown = settings.images.unknown
+    check_images(settings.images, source)
+    return settings
+
+
+def check_images(images: ImageSettings, source: str) -> None:
+    """What one field alone does not tell. Raises InvalidSettings."""
+    unknown = images.unknown
     for field, text in (("policy", unknown.policy), ("afterDeadline", unknown.after_deadline)):
         try:
             policy = parse_unknown_policy(text)
@@ -187,12 +193,11 @@ def _checked(settings: Settings, source: str) -> Settings:
             raise InvalidSettings(f"{source}: images.unknown.{field}: {error}") from error
         if field == "afterDeadline" and policy.action is UnknownAction.WAIT:
             raise InvalidSettings(f"{source}: images.unknown.afterDeadline: 'wait' would never end")
-    for platform in settings.images.platform_weights:
+    for platform in images.platform_weights:
         try:
             parse_platform(platform)
         except InvalidPlatform as error:
             raise InvalidSettings(f"{source}: images.platformWeights: {error}") from error
-    return settings
 
 
 def _in_words(error: msgspec.ValidationError, document: object) -> str:
