@@ -33,9 +33,7 @@ def test_what_is_assumed_is_read_as_platforms() -> None:
     assert policy == UnknownPolicy(UnknownAction.ASSUME, (Platform("linux", "amd64"), Platform("linux", "arm64")))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "opne", "open:linux/amd64", "assume", "assume:", "assume:a/b,", "assume:!"]
-)
+@pytest.mark.parametrize("text", ["", "opne", "open:linux/amd64", "assume", "assume:", "assume:a/b,", "assume:!"])
 def test_what_is_no_policy_is_quoted(text: str) -> None:
     with pytest.raises(InvalidUnknownPolicy) as error:
         parse_unknown_policy(text)

@@ -248,7 +248,6 @@ FIRST = "spec.containers[0]"
             {("spec.volumes[1].name", DUPLICATE)},
         ),
     ],
-    ids=str,
 )
 async def test_a_pod_that_makes_no_sense_is_refused_with_its_causes(
     api: Api, pods: str, spec: dict[str, Any], causes: set[tuple[str, str]]
@@ -268,7 +267,6 @@ async def test_a_pod_that_makes_no_sense_is_refused_with_its_causes(
         ({"name": "a", "labels": {"a": "b c", "_": "x"}}, {("metadata.labels", INVALID)}),
         ({"name": "a", "annotations": {"a b": "c"}}, {("metadata.annotations", INVALID)}),
     ],
-    ids=str,
 )
 async def test_metadata_that_makes_no_sense_is_refused(
     api: Api, pods: str, metadata: dict[str, Any], causes: set[tuple[str, str]]
