@@ -1,8 +1,7 @@
-"""NodeResourcesFit: what a pod asks for must be free on its node, and the emptier node is the better one.
+"""NodeResourcesFit: what a pod asks for must be free on its node, and by default the emptier node is the better one.
 
-Mirrors ``plugins/noderesources`` (``fit.go``, ``resource_allocation.go``, ``least_allocated.go``) with the strategy
-LeastAllocated. What a pod asks for is worked out in ``cluster.requests``, what nodes have and gave in
-``cluster.resources``.
+Mirrors ``plugins/noderesources`` (``fit.go``, ``resource_allocation.go``). What a pod asks for is worked out in
+``cluster.requests``, what nodes have and gave in ``cluster.resources``; what is preferred, in ``resource_strategies``.
 """
 
 from __future__ import annotations
@@ -20,21 +19,24 @@ from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod
 from scheduler.cluster.resources import PODS_COLUMN, ResourceColumns, read_amount
 from scheduler.framework.plugin import CounterFilter, CounterScore, Scores
 from scheduler.framework.status import Code, Rejection
+from scheduler.plugins.arguments import NodeResourcesFitArgs
+from scheduler.plugins.resource_strategies import make_strategy
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
 
 TOO_MANY_PODS = "Too many pods"
-
-ResourceWeights = tuple[tuple[str, int], ...]
-DEFAULT_RESOURCES: ResourceWeights = ((CPU, 1), (MEMORY, 1))
+DEFAULTS = NodeResourcesFitArgs()
 
 
 class NodeResourcesFit(CounterFilter, CounterScore):
-    """``resources``: the names to score by, each with its weight, 1 to 100."""
+    """Filters by what is free, scores by the strategy of its arguments."""
 
     name = "NodeResourcesFit"
 
-    def __init__(self, resources: ResourceWeights = DEFAULT_RESOURCES) -> None:
-        self._resources = resources
+    def __init__(self, arguments: NodeResourcesFitArgs = DEFAULTS) -> None:
+        self._resources = arguments.scoring_strategy.weights
+        self._strategy = make_strategy(arguments.scoring_strategy)
+        self._ignored = frozenset(arguments.ignored_resources)
+        self._ignored_groups = frozenset(arguments.ignored_resource_groups)
 
     @property
     def hints(self) -> QueueingHints:
@@ -51,7 +53,7 @@ class NodeResourcesFit(CounterFilter, CounterScore):
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         resources = nodes.resources
         fits = resources.requested[PODS_COLUMN][rows] < resources.allocatable[PODS_COLUMN][rows]
-        for name, amount in pod_class.requests.amounts:
+        for name, amount in self._looked_at(pod_class):
             fits &= _free(resources, name, rows) >= amount
         return fits
 
@@ -60,7 +62,7 @@ class NodeResourcesFit(CounterFilter, CounterScore):
         allocatable, requested = resources.allocatable, resources.requested
         if requested[PODS_COLUMN].item(row) >= allocatable[PODS_COLUMN].item(row):
             return False
-        for name, amount in pod_class.requests.amounts:
+        for name, amount in self._looked_at(pod_class):
             column = resources.column(name)
             if column is None or amount > allocatable[column].item(row) - requested[column].item(row):
                 return False
@@ -71,10 +73,11 @@ class NodeResourcesFit(CounterFilter, CounterScore):
         resources = nodes.resources
         short = [resources.requested[PODS_COLUMN][rows] >= resources.allocatable[PODS_COLUMN][rows]]
         hopeless = np.zeros(count(rows), dtype=np.bool_)
-        for name, amount in pod_class.requests.amounts:
+        amounts = self._looked_at(pod_class)
+        for name, amount in amounts:
             short.append(_free(resources, name, rows) < amount)
             hopeless |= _allocatable(resources, name, rows) < amount
-        reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in pod_class.requests.amounts))
+        reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in amounts))
         _, examples, ids = np.unique(np.stack((*short, hopeless)), axis=1, return_index=True, return_inverse=True)
         return ids.astype(np.int32), [
             Rejection(
@@ -88,38 +91,57 @@ class NodeResourcesFit(CounterFilter, CounterScore):
     # Score
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
-        """LeastAllocated: the weighted mean of what stays free, in percent of the node."""
-        total: Amounts = np.zeros(count(rows), dtype=np.int64)
-        weights: Amounts | int = 0
-        for name, weight in self._resources:
-            asked = pod_class.scoring.get(name, 0)
-            column = nodes.resources.column(name)
-            if column is None or (not asked and is_scalar(name)):
-                continue
+        """The weighted mean of what the strategy makes of each resource."""
+        strategy = self._strategy
+        total: Scores = np.zeros(count(rows), dtype=np.int64)
+        weights: Scores | int = 0
+        for column, asked, weight in self._scored(pod_class, nodes.resources):
             capacity = nodes.resources.allocatable[column][rows]
-            free = np.maximum(capacity - nodes.resources.scored[column][rows] - asked, 0)
-            if capacity.all():  # as a rule; then one weight holds for all rows, which halves the work
-                total += free * 100 // capacity * weight
+            used = nodes.resources.scored[column][rows] + asked
+            if strategy.counts_zero and capacity.all():  # as a rule; one weight for all rows halves the work
+                total += strategy.items(capacity, used) * weight
                 weights = weights + weight
-            else:
-                total += free * 100 // np.maximum(capacity, 1) * weight
-                weights = weights + (capacity != 0) * weight
-        return total // np.maximum(weights, 1)
+                continue
+            items = strategy.items(np.maximum(capacity, 1), used)
+            counted = (capacity != 0) & (strategy.counts_zero | (items > 0))
+            total += items * counted * weight
+            weights = weights + counted * weight
+        return strategy.mean(total, weights)
 
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
-        resources = nodes.resources
+        strategy, resources = self._strategy, nodes.resources
         total = weights = 0
+        for column, asked, weight in self._scored(pod_class, resources):
+            capacity = resources.allocatable[column].item(row)
+            if capacity:
+                item = strategy.item(capacity, resources.scored[column].item(row) + asked)
+                if item or strategy.counts_zero:
+                    total += item * weight
+                    weights += weight
+        return strategy.mean_of(total, weights)
+
+    # Private
+
+    def _looked_at(self, pod_class: PodClass) -> Sequence[tuple[str, int]]:
+        """What the pod asks for, without what the arguments say to ignore."""
+        amounts = pod_class.requests.amounts
+        if not (self._ignored or self._ignored_groups):
+            return amounts
+        return [(name, amount) for name, amount in amounts if not self._is_ignored(name)]
+
+    def _is_ignored(self, name: str) -> bool:
+        is_extended = "/" in name and "kubernetes.io/" not in name
+        return is_extended and (name in self._ignored or name.partition("/")[0] in self._ignored_groups)
+
+    def _scored(self, pod_class: PodClass, resources: ResourceColumns) -> list[tuple[int, int, int]]:
+        """(column, what the pod asks of it, weight), without what no node has and what counts only if asked for."""
+        scored = []
         for name, weight in self._resources:
             asked = pod_class.scoring.get(name, 0)
             column = resources.column(name)
-            if column is None or (not asked and is_scalar(name)):
-                continue
-            capacity = resources.allocatable[column].item(row)
-            if capacity:
-                free = max(capacity - resources.scored[column].item(row) - asked, 0)
-                total += free * 100 // capacity * weight
-                weights += weight
-        return total // weights if weights else 0
+            if column is not None and (asked or not is_scalar(name)):
+                scored.append((column, asked, weight))
+        return scored
 
 
 def is_scalar(name: str) -> bool:
