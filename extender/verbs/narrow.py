@@ -17,7 +17,7 @@ from extender.wire.answers import FailedNodes, names_result, nodes_result
 from extender.wire.arguments import ExtenderArgs, is_given, read_node_names, read_nodes
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import PodInfo
-from scheduler.plugins.catalogue import IMAGE_PLATFORM_WEIGHT
+from scheduler.plugins.extension_points import IMAGE_PLATFORM_WEIGHT
 from scheduler.plugins.image_locality import ImageLocality
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.plugins.node_resources_fit import NodeResourcesFit

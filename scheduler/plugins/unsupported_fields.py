@@ -1,7 +1,7 @@
 """UnsupportedFields: a pod that asks for what is not decided here yet is not placed as if it had not asked.
 
-Ours, and meant to go: kube-scheduler's plugins PodTopologySpread, InterPodAffinity, VolumeBinding and its relatives,
-and DynamicResources decide these fields; until they are here, such pods wait with a sentence that names the field.
+Ours, and meant to go: kube-scheduler's plugins PodTopologySpread, InterPodAffinity, VolumeBinding and its relatives
+decide these fields; until they are here, such pods wait with a sentence that names the field.
 """
 
 from __future__ import annotations
@@ -47,8 +47,6 @@ def _unsupported(spec: PodSpec) -> Iterator[str]:
         yield "spec.affinity.podAntiAffinity"
     for volume in spec.volumes:
         yield from _unsupported_sources(volume)
-    if spec.resource_claims:
-        yield "spec.resourceClaims"
 
 
 def _has_terms(affinity: PodAffinity | None) -> bool:

@@ -9,12 +9,14 @@ UPSTREAM_ORDER = [
     "NodeAffinity",
     "NodePorts",
     "NodeResourcesFit",
+    "DynamicResources",
     "NodeDeclaredFeatures",
 ]
 UPSTREAM_WEIGHTS = {
     "TaintToleration": 3,
     "NodeAffinity": 2,
     "NodeResourcesFit": 1,
+    "DynamicResources": 2,
     "NodeResourcesBalancedAllocation": 1,
     "ImageLocality": 1,
 }

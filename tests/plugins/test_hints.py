@@ -89,6 +89,7 @@ KINDS = {
     "ImagePlatform": {ADD, PLATFORM, EventKind.NODE_UPDATE_IMAGES},
     "NodePorts": {ADD, POD_DELETE},
     "NodeResourcesFit": {ADD, ALLOCATABLE, POD_DELETE, POD_SCALE_DOWN, EventKind.TARGET_POD_SCALE_DOWN},
+    "DynamicResources": set(),
     "NodeDeclaredFeatures": {ADD},
 }
 

@@ -24,7 +24,6 @@ def decide(spec):
         ({"topologySpreadConstraints": [{"maxSkew": 1}]}, "spec.topologySpreadConstraints"),
         ({"affinity": {"podAffinity": {TERM: [{"topologyKey": "zone"}]}}}, "spec.affinity.podAffinity"),
         ({"affinity": {"podAntiAffinity": {TERM: [{"topologyKey": "zone"}]}}}, "spec.affinity.podAntiAffinity"),
-        ({"resourceClaims": [{"name": "gpu"}]}, "spec.resourceClaims"),
         (
             {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]},
             "spec.volumes[].persistentVolumeClaim",
@@ -46,8 +45,10 @@ def test_a_field_that_is_not_decided_keeps_the_pod_waiting(spec, field):
 
 def test_several_fields_are_named_once_each():
     claim = {"persistentVolumeClaim": {"claimName": "c"}}
-    decision = decide({"resourceClaims": [{"name": "x"}], "volumes": [{"name": "a", **claim}, {"name": "b", **claim}]})
-    assert "uses spec.volumes[].persistentVolumeClaim, spec.resourceClaims, which" in decision.fit_error.message
+    disk = {"gcePersistentDisk": {"pdName": "d"}}
+    decision = decide({"volumes": [{"name": "a", **claim}, {"name": "b", **claim}, {"name": "c", **disk}]})
+    fields = "spec.volumes[].persistentVolumeClaim, spec.volumes[].gcePersistentDisk"
+    assert f"uses {fields}, which" in decision.fit_error.message
 
 
 @pytest.mark.parametrize(

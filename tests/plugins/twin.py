@@ -264,7 +264,7 @@ def scores(pod: Pod, feasible: list[Node], cluster: TwinCluster, platform_score=
             table[name][plugin] = score * weight
 
     if platform_score is not None:
-        enter("ImagePlatform", 10, {node.name: platform_score(node) for node in feasible})
+        enter("ImagePlatform", 20, {node.name: platform_score(node) for node in feasible})
     taints = {node.name: discouraging(pod, node) for node in feasible}
     most = max(taints.values())
     enter("TaintToleration", 3, {n: 100 - 100 * raw // most if most else 100 for n, raw in taints.items()})
@@ -272,6 +272,7 @@ def scores(pod: Pod, feasible: list[Node], cluster: TwinCluster, platform_score=
         raw = {node.name: preference(pod, node) for node in feasible}
         most = max(raw.values())
         enter("NodeAffinity", 2, {n: 100 * r // most if most else 0 for n, r in raw.items()})
+    enter("DynamicResources", 2, {node.name: 0 for node in feasible})
     enter("NodeResourcesFit", 1, {node.name: least_allocated(pod, node, cluster) for node in feasible})
     if any(requests(pod).get(name) for name in ("cpu", "memory")):
         enter("NodeResourcesBalancedAllocation", 1, {node.name: balance(pod, node, cluster) for node in feasible})
