@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from extender.loops.looking_up import LookUps
+from extender.loops.second_looks import SecondLooks
 from extender.loops.waking import Waking
 from extender.loops.watching import PENDING, UNFINISHED, NamespaceWatch, NodeWatch, PodWatch
 from extender.metrics import Metrics
@@ -134,12 +135,14 @@ class Extender:
                 on_problem=problem,
             ),
         }
+        self.second_looks = SecondLooks(filtering.possible, lambda info: self.look_ups.wake(info.uid))
         unknown = settings.images.unknown
         service = Service(
             self.cache,
             filtering,
             judge,
             self.look_ups,
+            self.second_looks,
             UnknownImages(
                 parse_unknown_policy(unknown.policy),
                 unknown.deadline_seconds,
@@ -198,6 +201,7 @@ class Extender:
         async with asyncio.TaskGroup() as group:
             for watch in self.watches.values():
                 group.create_task(watch.run())
+            group.create_task(self.second_looks.run())
             if self.tls is not None:
                 group.create_task(self.tls.run())
             if self.delegate is not None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import structlog
 
 from extender.loops.looking_up import LookUp, LookUps
+from extender.loops.second_looks import SecondLooks
 from extender.metrics import Metrics
 from extender.server.messages import Request, Response, text
 from extender.verbs.filter import Filtering
@@ -74,6 +75,7 @@ class Service:
         filtering: Filtering,
         judge: Judge,
         look_ups: LookUps,
+        second_looks: SecondLooks,
         unknown_images: UnknownImages,
         weights: PlatformWeights,
         bind: Bind,
@@ -85,6 +87,7 @@ class Service:
         self._filtering = filtering
         self._judge = judge
         self._look_ups = look_ups
+        self._second_looks = second_looks
         self._unknown_images = unknown_images
         self._weights = weights
         self._bind = bind
@@ -132,6 +135,7 @@ class Service:
         answer = self._filtering(args, info, time.monotonic())
         if not answer.nodes_out:
             self._look_ups.refuse(args.pod, look_up, wake_in)
+            self._second_looks.refused(info, asyncio.get_running_loop().time())
         self._metrics.nodes("filter", answer.nodes_in, answer.nodes_out)
         log.debug("filter", pod=args.pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
         return Response(200, answer.body)

@@ -104,7 +104,7 @@ class LookUps:
     ) -> None:
         self._resolver = resolver
         self._secrets = secrets
-        self._wake = wake
+        self._wake_pod = wake
         self._metrics = metrics
         self._refresh = refresh
         self._of_pod: dict[str, LookUp] = {}
@@ -159,6 +159,12 @@ class LookUps:
         if wake_in is not None:
             timer = asyncio.get_running_loop().call_later(max(wake_in, 0.0), self._wake_one, look_up, meta.uid)
         look_up.refused[meta.uid] = Refused(PodName(meta.namespace, meta.name, meta.uid), timer)
+
+    def wake(self, uid: str) -> None:
+        """A pod that was refused may not be any more."""
+        look_up = self._of_pod.get(uid)
+        if look_up is not None:
+            self._wake_one(look_up, uid)
 
     def wake_namespace(self, namespace: str) -> None:
         """What the namespace says of unknown images has changed."""
@@ -250,7 +256,7 @@ class LookUps:
         refused = look_up.refused.pop(uid, None)
         if refused is not None:
             _cancel(refused)
-            self._wake(refused.pod)
+            self._wake_pod(refused.pod)
 
     async def _ask(self, key: Key) -> tuple[ResolvedImage, ...]:
         try:

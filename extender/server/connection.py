@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MAX_HEAD = 32 * 1024
-"""Bytes of request line and headers; kube-scheduler's have about 200."""
+"""Bytes of request line and headers beyond the first read; kube-scheduler's have about 200 in all."""
 
 MAX_WAITING = 16
 """Requests of one connection that wait for their turn. Nobody who speaks to an extender pipelines."""
@@ -94,7 +94,8 @@ class Connection(asyncio.Protocol):
 
     def give_up(self) -> None:
         """Ends a connection whose caller is too slow: with an answer, if it may still hear it."""
-        if self._writing_since is None and self._reading_since is not None and self._task is None:
+        can_be_told = self._writing_since is None and self._task is None and not self._is_closing
+        if can_be_told and self._reading_since is not None:
             self._refuse(408, "the request did not come in in time")
         else:
             self.abort()
@@ -151,7 +152,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A caller that has said all it wants to say still gets its answers."""
-        if self._task is None and not self._waiting:
+        if self._is_closing or (self._task is None and not self._waiting):
             return False
         self._is_closing = True
         return True
@@ -263,6 +264,15 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         close = self._is_closing or self._limits.draining or not keep_alive
+        self._send(response, close=close)
+        if close:
+            self._is_closing = True
+            self._waiting.clear()
+            self._transport.close()
+
+    def _send(self, response: Response, *, close: bool) -> None:
+        if self._transport is None:
+            return
         reason = _REASONS.get(response.status, b"")
         head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n" % (
             response.status,
@@ -275,17 +285,22 @@ class Connection(asyncio.Protocol):
         self._transport.write(head + response.body if len(response.body) < 2**18 else head)
         if len(response.body) >= 2**18:
             self._transport.write(response.body)
-        if close:
-            self._is_closing = True
-            self._waiting.clear()
-            self._transport.close()
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answers what is no request of ours, and hangs up: where the next one would begin cannot be known."""
+        """Answers what is no request of ours, and hangs up: where the next one would begin cannot be known.
+
+        What is still coming in is thrown away until the caller hangs up too, or is overdue: closing at once would cut
+        off the answer.
+        """
         self._on_refused(status)
         self._release()
         self._is_closing = True
-        self._write(text(status, message), keep_alive=False)
+        self._waiting.clear()
+        self._reading_since = self._loop.time()
+        if self._transport is not None:
+            self._send(text(status, message), close=True)
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
 
 
 class _Refusal(Exception):

@@ -47,6 +47,13 @@ class Delegate:
         sent = bytes(args.node_names)
         return self._decide(info, sent, now)
 
+    def possible(self, info: PodInfo) -> int:
+        evaluation = self._cycle.evaluation(info.pod_class)
+        if evaluation.plan.rejection is not None:
+            return 0
+        evaluation.refresh()
+        return evaluation.feasible
+
     def forget(self, uid: str) -> None:
         """The promise does not hold any more. Nothing happens to a pod that was seen bound."""
         self._promised.pop(uid, None)

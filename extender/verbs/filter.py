@@ -35,6 +35,9 @@ class Filtering(Protocol):
     def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
         """Raises MalformedBody, and AttemptError where the decision core does."""
 
+    def possible(self, info: PodInfo) -> int:
+        """On how many of our own nodes the pod could run as things are."""
+
 
 class Filter:
     """All nodes that can run the pod."""
@@ -46,6 +49,9 @@ class Filter:
         if is_given(args.node_names):
             return self._names(read_node_names(args.node_names), info)
         return self._nodes(*read_nodes(args.nodes), info)
+
+    def possible(self, info: PodInfo) -> int:
+        return self._judge.possible(info)
 
     def _names(self, names: Sequence[str], info: PodInfo) -> FilterAnswer:
         failed = FailedNodes()

@@ -58,6 +58,12 @@ class Judge:
         evaluation.refresh()
         return evaluation.keys
 
+    def possible(self, info: PodInfo) -> int:
+        """How many nodes of ours can run the pod."""
+        evaluation = self._cycle.evaluation(info.pod_class)
+        evaluation.refresh()
+        return evaluation.feasible
+
     def can_run(self, info: PodInfo, name: str) -> bool:
         """Whether a node of ours can run the pod."""
         row = self.nodes.row_of(name)
