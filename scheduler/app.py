@@ -14,6 +14,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,8 +26,10 @@ from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
-from scheduler.config.settings import ImageSettings, Settings
+from scheduler.config.images import ImageSettings
+from scheduler.config.settings import Settings
 from scheduler.framework.cycle import SchedulingCycle
+from scheduler.images.matching import MatchRules
 from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.errors import InvalidConnection
 from scheduler.kube.event_recorder import EventRecorder
@@ -40,7 +43,7 @@ from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
 from scheduler.loops.watching import UNFINISHED, EventSink, NamespaceWatch, NodeWatch, PodWatch
 from scheduler.oci.resolver import Resolver
-from scheduler.oci.settings import RegistrySettings
+from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
 from scheduler.plugins.catalogue import default_profile
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.queue.backoff import Backoff
@@ -80,7 +83,12 @@ async def _run(settings: Settings) -> int:
     except InvalidConnection as error:
         log.error("cannot connect", why=str(error))
         return 1
-    scheduler = Scheduler(settings, client)
+    try:
+        scheduler = Scheduler(settings, client)
+    except InvalidRegistrySettings as error:
+        log.error("cannot ask registries", why=str(error))
+        await client.close()
+        return 1
     try:
         await scheduler.run(stop)
     except OSError as error:
@@ -97,7 +105,11 @@ class Scheduler:
 
     def __init__(self, settings: Settings, client: ApiClient) -> None:
         name = settings.scheduler_name
-        profile = default_profile(name, platform_weights=settings.images.platform_weights)
+        profile = default_profile(
+            name,
+            platform_weights=settings.images.platform_weights,
+            match_rules=MatchRules(deep_check=settings.images.deep_check),
+        )
         self.client = client
         self.metrics = Metrics(name)
         self.cache = Cache()
@@ -111,7 +123,9 @@ class Scheduler:
         self.recorder = EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
         self.reporting = Reporting(client, self.recorder, self.metrics)
         events = EventSink(self.queue, work, self.metrics)
-        self.resolver = Resolver(registry_settings(settings.images))
+        self.resolver = Resolver(
+            registry_settings(settings.images), on_problem=problem("credentials"), observer=self.metrics
+        )
         secrets = PullSecrets(client, on_problem=problem("secret")) if settings.images.read_pull_secrets else None
         namespaces = NamespaceWatch()
         self.resolving = Resolving(
@@ -211,14 +225,36 @@ class Scheduler:
         self.metrics.cache_size(
             nodes=len(self.cache.nodes), pods=len(self.cache), assumed_pods=len(self.cache.assumed_pods())
         )
+        images = self.resolver
+        self.metrics.image_cache(hits=images.cache.hits, misses=images.misses, size=images.cache.size)
 
 
 def registry_settings(settings: ImageSettings) -> RegistrySettings:
     """The operator's settings about images, as the registry side takes them."""
+    registries = settings.registries
+    providers = registries.credential_providers
     return RegistrySettings(
         deadline=settings.timeout_seconds,
-        concurrency=settings.max_requests_per_registry,
+        concurrency=registries.max_requests,
+        open_children=settings.deep_check,
         cache_size=settings.cache_megabytes * 2**20,
         tag_lifetime=settings.tag_lifetime_seconds,
-        plain_http=frozenset(settings.plain_http),
+        stale_lifetime=settings.stale_days * 86_400,
+        share_by_digest=registries.share_by_digest,
+        use_proxies=registries.use_proxies,
+        plain_http=frozenset(registries.plain_http),
+        ca_files=tuple(map(Path, registries.ca_files)),
+        hosts_directory=_path(registries.hosts_directory),
+        registries_conf=_path(registries.registries_conf),
+        docker_configs=tuple(map(Path, registries.docker_configs)),
+        credential_providers=None if providers is None else Path(providers.config),
+        credential_provider_programs=None if providers is None else Path(providers.programs),
+        allowed=tuple(registries.allowed),
+        denied=tuple(registries.denied),
+        allow_loopback=registries.allow_loopback,
+        private_targets=tuple(registries.private_targets),
     )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

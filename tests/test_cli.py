@@ -40,6 +40,25 @@ def test_wrong_settings_stop_the_start_with_the_name_of_the_field(tmp_path: Path
     assert done.stderr.strip() == f"Error: {settings}: {message}"
 
 
+UNUSABLE_FILES = {
+    "caFiles": "caFiles: [{folder}/ca.pem]",
+    "hostsDirectory": "hostsDirectory: {folder}/certs.d",
+    "registriesConf": "registriesConf: {folder}/registries.conf",
+    "credentialProviders": "credentialProviders: {{config: {folder}/providers.yaml, programs: {folder}}}",
+}
+
+
+@pytest.mark.parametrize("setting", UNUSABLE_FILES.values(), ids=UNUSABLE_FILES)
+def test_files_about_registries_that_cannot_be_used_stop_the_start(tmp_path: Path, setting: str) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"images: {{registries: {{{setting.format(folder=tmp_path / 'nowhere')}}}}}\n")
+    done = multiarch_scheduler("run", f"--config={settings}", f"--kubeconfig={a_kubeconfig(tmp_path)}", "--port=0")
+    assert done.returncode == 1
+    assert "cannot ask registries" in done.stderr
+    assert str(tmp_path / "nowhere") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = multiarch_scheduler("run", f"--kubeconfig={tmp_path / 'nowhere'}", "--port=0")
     assert done.returncode == 1
@@ -48,15 +67,20 @@ def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_an_address_that_cannot_be_served_is_named(tmp_path: Path) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("serving: {host: 192.0.2.1}\n")
+    done = multiarch_scheduler("run", f"--config={settings}", f"--kubeconfig={a_kubeconfig(tmp_path)}")
+    assert done.returncode == 1
+    assert "192.0.2.1:10261" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def a_kubeconfig(folder: Path) -> Path:
+    """Of an API server that is not there."""
+    kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(
         '{"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],'
         '"users": [{"name": "u", "user": {}}], "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],'
         '"current-context": "x"}'
     )
-    settings = tmp_path / "settings.yaml"
-    settings.write_text("serving: {host: 192.0.2.1}\n")
-    done = multiarch_scheduler("run", f"--config={settings}", f"--kubeconfig={kubeconfig}")
-    assert done.returncode == 1
-    assert "192.0.2.1:10261" in done.stderr
-    assert "Traceback" not in done.stderr
+    return kubeconfig

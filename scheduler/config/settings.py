@@ -7,29 +7,45 @@ file, the field and the value; nothing is guessed. Who uses a setting gets it as
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Literal
 
 import msgspec
-import yaml
 
-from scheduler.images.platform import InvalidPlatform, parse_platform
-from scheduler.images.unknown_policy import InvalidUnknownPolicy, UnknownAction, parse_unknown_policy
+from scheduler.config.images import ImageSettings, UnknownSettings, check_images
+from scheduler.config.strict import (
+    Count,
+    InvalidSettings,
+    Port,
+    Seconds,
+    Strict,
+    parse_document,
+    read_document,
+)
 
+__all__ = [
+    "BackoffSettings",
+    "BindingSettings",
+    "Count",
+    "ImageSettings",
+    "InvalidSettings",
+    "KubeSettings",
+    "LogFormat",
+    "LogLevel",
+    "LoggingSettings",
+    "Port",
+    "Seconds",
+    "ServingSettings",
+    "Settings",
+    "Strict",
+    "UnknownSettings",
+    "check_images",
+    "parse_document",
+    "parse_settings",
+    "read_document",
+    "read_settings",
+    "with_overrides",
+]
 
-class InvalidSettings(ValueError):
-    """The settings cannot be used. The text names the file and the field."""
-
-
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
-    """A group of settings, spelt in camel case in the file."""
-
-
-S = TypeVar("S", bound=Strict)
-
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
-Weight = Annotated[int, msgspec.Meta(ge=0, le=100)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -77,39 +93,6 @@ class BindingSettings(Strict, frozen=True):
     """Bindings under way at once; further decisions wait. Default: 64."""
 
 
-class UnknownSettings(Strict, frozen=True):
-    """What becomes of pods whose images cannot be read. Pods and namespaces may say otherwise by the annotation
-    ``multiarch-scheduler.io/unknown-images``."""
-
-    policy: str = "wait"
-    """wait, open (place anyway), closed (leave pending) or assume:linux/amd64,... Default: wait."""
-    deadline_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 600.0
-    """For how long ``wait`` waits. Default: 600."""
-    after_deadline: str = "open"
-    """The policy from then on; not wait. Default: open, since a registry that only this scheduler cannot read must not
-    keep pods from running."""
-
-
-class ImageSettings(Strict, frozen=True):
-    """Which platforms are preferred, and how registries are asked."""
-
-    platform_weights: dict[str, Weight] = {}
-    """Score 0 to 100 by node platform, most specific first: ``linux/arm64: 100``. Default: no preference."""
-    plain_http: list[str] = []
-    """Registries (``host:port``) spoken to without TLS, besides those on the loopback address. Default: none."""
-    read_pull_secrets: bool = True
-    """Whether the pods' imagePullSecrets are read. Default: true; false spares the permission to read secrets."""
-    timeout_seconds: Seconds = 30.0
-    """For all requests that one image takes. Default: 30."""
-    tag_lifetime_seconds: Seconds = 300.0
-    """How long a tag is believed to point at the same digest. Default: 300."""
-    max_requests_per_registry: Count = 8
-    """Requests under way at once to one registry. Default: 8."""
-    unknown: UnknownSettings = UnknownSettings()
-    cache_megabytes: Count = 64
-    """Bound of the cache of what images are built for. Default: 64."""
-
-
 class Settings(Strict, frozen=True):
     """The whole file. Everything has a default, so an empty file is a valid one."""
 
@@ -133,27 +116,6 @@ def read_settings(path: Path) -> Settings:
 def parse_settings(text: str, source: str) -> Settings:
     """The settings in a YAML text; ``source`` names it in errors. Raises InvalidSettings."""
     return _checked(parse_document(text, source, Settings), source)
-
-
-def read_document(path: Path, type_: type[S]) -> S:
-    """A YAML file as one struct of settings, each field checked for itself. Raises InvalidSettings."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{path}: cannot be read: {error}") from error
-    return parse_document(text, str(path), type_)
-
-
-def parse_document(text: str, source: str, type_: type[S]) -> S:
-    """The same from a text; ``source`` names it in errors. Raises InvalidSettings."""
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidSettings(f"{source}: not YAML: {error}") from error
-    try:
-        return msgspec.convert({} if document is None else document, type_)
-    except msgspec.ValidationError as error:
-        raise InvalidSettings(f"{source}: {_in_words(error, document)}") from error
 
 
 def with_overrides(
@@ -181,40 +143,3 @@ def _checked(settings: Settings, source: str) -> Settings:
         )
     check_images(settings.images, source)
     return settings
-
-
-def check_images(images: ImageSettings, source: str) -> None:
-    """What one field alone does not tell. Raises InvalidSettings."""
-    unknown = images.unknown
-    for field, text in (("policy", unknown.policy), ("afterDeadline", unknown.after_deadline)):
-        try:
-            policy = parse_unknown_policy(text)
-        except InvalidUnknownPolicy as error:
-            raise InvalidSettings(f"{source}: images.unknown.{field}: {error}") from error
-        if field == "afterDeadline" and policy.action is UnknownAction.WAIT:
-            raise InvalidSettings(f"{source}: images.unknown.afterDeadline: 'wait' would never end")
-    for platform in images.platform_weights:
-        try:
-            parse_platform(platform)
-        except InvalidPlatform as error:
-            raise InvalidSettings(f"{source}: images.platformWeights: {error}") from error
-
-
-def _in_words(error: msgspec.ValidationError, document: object) -> str:
-    """msgspec says ``Expected `int`, got `str` - at `$.serving.port` ``; people want the field first, and the value."""
-    what, _, where = str(error).partition(" - at ")
-    path = where.strip("`").removeprefix("$").removeprefix(".")
-    unknown = "Object contains unknown field "
-    if what.startswith(unknown):
-        field = what.removeprefix(unknown).strip("`")
-        return f"{path + '.' if path else ''}{field}: unknown field"
-    if not path:
-        return what.replace("`", "")
-    value = "" if "[" in path else f" (value: {_value_at(document, path)!r})"
-    return f"{path}: {what.replace('`', '')}{value}"
-
-
-def _value_at(document: object, path: str) -> object:
-    for name in path.split("."):
-        document = document.get(name) if isinstance(document, dict) else None
-    return document

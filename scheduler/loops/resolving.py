@@ -13,7 +13,7 @@ import structlog
 
 from scheduler.api.pod import Pod
 from scheduler.cluster.images import ImageStates
-from scheduler.config.settings import UnknownSettings
+from scheduler.config.images import UnknownSettings
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
 from scheduler.images.pod_images import PodImage, ResolvedImage, name_on_nodes, pod_images
 from scheduler.images.policy import retry_delay

@@ -26,8 +26,7 @@ class AddressKind(enum.Enum):
 
 
 ANYWHERE = frozenset(AddressKind)
-REGISTRY_KINDS = ANYWHERE - {AddressKind.LINK_LOCAL}
-"""Where a registry itself may be: no registry lives at a link-local address."""
+_REGISTRIES = ANYWHERE - {AddressKind.LINK_LOCAL}  # no registry lives at a link-local address
 
 
 def kind_of_address(text: str) -> AddressKind:
@@ -63,6 +62,13 @@ def check_registry(registry: str, subject: str, settings: RegistrySettings) -> N
         raise Blocked(registry, "is not on the list of allowed registries and was not asked", subject)
 
 
+def kinds_for_registry(host: str, settings: RegistrySettings) -> frozenset[AddressKind]:
+    """Where a connection to a registry, or to a mirror of it, at ``host`` may go."""
+    if host in settings.private_targets:
+        return ANYWHERE
+    return _REGISTRIES if settings.allow_loopback else _REGISTRIES - {AddressKind.LOOPBACK}
+
+
 def kinds_for_target(
     target: str, registry_kinds: frozenset[AddressKind], settings: RegistrySettings
 ) -> frozenset[AddressKind]:
@@ -72,4 +78,5 @@ def kinds_for_target(
     """
     if target in settings.private_targets:
         return ANYWHERE
-    return registry_kinds | {AddressKind.PUBLIC}
+    own = registry_kinds if settings.allow_loopback else registry_kinds - {AddressKind.LOOPBACK}
+    return own | {AddressKind.PUBLIC}

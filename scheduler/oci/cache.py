@@ -49,6 +49,8 @@ class ImageCache:
         self._settings = settings
         self._contents: LRUCache[Place, ImageContent] = LRUCache(settings.cache_size, getsizeof=size_of)
         self._answers: LRUCache[Key, _Entry] = LRUCache(settings.cache_size // 2, getsizeof=_entry_size)
+        self.hits = 0
+        """How often an answer was found here since the start."""
 
     @property
     def size(self) -> int:
@@ -63,6 +65,7 @@ class ImageCache:
         entry = self._answers.get(key)
         if entry is None or now >= entry.until or (longest_age is not None and now >= entry.asked + longest_age):
             return None
+        self.hits += 1
         return self._value(entry)
 
     def learnt(self, key: Key, registry: str, content: ImageContent, now: float) -> ImageAnswer:

@@ -21,7 +21,7 @@ from yarl import URL
 from scheduler.oci.addresses import AddressKind, kind_of_address, kind_of_host
 from scheduler.oci.proxies import Proxies
 from scheduler.oci.settings import RegistrySettings
-from scheduler.oci.tls import Tls, TlsContexts
+from scheduler.oci.tls import Tls, TlsContexts, check_files
 
 if TYPE_CHECKING:
     from aiohttp.connector import AddrInfoType
@@ -32,12 +32,16 @@ _CONNECTIONS = 100
 
 
 class Connections:
-    """The sessions of one event loop. They open no connection until they are used."""
+    """The sessions of one event loop. They open no connection until they are used.
+
+    Raises InvalidTlsFiles for certificate authorities in the settings that cannot be read, and InvalidProxy.
+    """
 
     def __init__(self, settings: RegistrySettings) -> None:
         self._settings = settings
         self._sessions: dict[frozenset[AddressKind], aiohttp.ClientSession] = {}
         self._resolver: _RememberingResolver | None = None
+        check_files(Tls(settings.ca_files))
         self._tls = TlsContexts(settings.ca_files)
         self._proxies = Proxies(os.environ if settings.use_proxies else {})
 

@@ -27,6 +27,7 @@ from scheduler.oci.docker_config import InvalidDockerConfig, parse_auths
 from scheduler.oci.docker_credentials import OnProblem
 from scheduler.oci.programs import ProgramFailed, run
 from scheduler.oci.registry_patterns import fits, parse_location
+from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.oci.single_flight import SingleFlight
 from scheduler.oci.transport import Clock
 
@@ -39,7 +40,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|ms|s|m|h)", re.ASCI
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class InvalidProviderConfig(ValueError):
+class InvalidProviderConfig(InvalidRegistrySettings):
     """The message names the file and the provider."""
 
 

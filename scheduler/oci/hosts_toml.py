@@ -15,13 +15,14 @@ from pathlib import Path
 
 from yarl import URL
 
+from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.oci.tls import DEFAULT_TLS, Tls
 
 _CAPABILITIES = frozenset({"pull", "resolve", "push"})
 _DEFAULT_DIRECTORY = "_default"
 
 
-class InvalidHostsFile(ValueError):
+class InvalidHostsFile(InvalidRegistrySettings):
     """The message names the file and the field."""
 
 

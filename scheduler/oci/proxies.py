@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from yarl import URL
 
 from scheduler.oci.addresses import AddressKind, kind_of_host
+from scheduler.oci.settings import InvalidRegistrySettings
 
 
-class InvalidProxy(ValueError):
+class InvalidProxy(InvalidRegistrySettings):
     """A proxy variable holds no address of a proxy; the message names the variable and not its value."""
 
 

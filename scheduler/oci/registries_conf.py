@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from scheduler.oci.settings import InvalidRegistrySettings
+
 PullFrom = Literal["all", "digest-only", "tag-only"]
 
 
-class InvalidRegistriesConf(ValueError):
+class InvalidRegistriesConf(InvalidRegistrySettings):
     """The message names the file and the field."""
 
 

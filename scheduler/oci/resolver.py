@@ -26,6 +26,7 @@ from scheduler.oci.endpoints import Endpoint
 from scheduler.oci.errors import Blocked, Passing, Refused, RegistryError, TimedOut, TlsFailed, Unreachable
 from scheduler.oci.image_reader import ImageReader, Source
 from scheduler.oci.mirrors import Places, places_from
+from scheduler.oci.observer import Observer
 from scheduler.oci.registry import Fetched, RegistryClient
 from scheduler.oci.settings import RegistrySettings
 from scheduler.oci.single_flight import SingleFlight
@@ -43,8 +44,9 @@ class Resolver:
     """Answers what platforms images have. One per event loop.
 
     ``sources`` are the credentials of this process, tried after those of a pod; ``places`` says where an image is asked
-    for. By default both are what the settings say; files named there that cannot be used raise what `sources` and
-    `mirrors` say. ``on_problem`` is told in a sentence what is wrong with a source of credentials.
+    for. By default both are what the settings say; files named there that cannot be used raise
+    InvalidRegistrySettings. ``on_problem`` is told in a sentence what is wrong with a source of credentials,
+    ``observer`` of each answer of a registry.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Resolver:
         now: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         on_problem: OnProblem = _unheard,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings or RegistrySettings()
         self._now = now
@@ -63,9 +66,11 @@ class Resolver:
             sources = sources_from(self.settings, now=now, on_problem=on_problem)
         self._sources = tuple(sources)
         self._places = places or places_from(self.settings)
-        self._transport = Transport(self.settings, now=now, sleep=sleep)
+        self._transport = Transport(self.settings, now=now, sleep=sleep, observer=observer)
         self._client = RegistryClient(self._transport)
         self.cache = ImageCache(self.settings)
+        self.misses = 0
+        """How many questions had to wait for a registry since the start, those that shared a flight included."""
         self._reader = ImageReader(self._client, self.settings)
         self._flights: SingleFlight[Key, ImageAnswer] = SingleFlight()
         self._reading: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -103,6 +108,7 @@ class Resolver:
         known = self.cache.answer(key, self._now(), self.settings.fresh_lifetime if fresh else None)
         if known is not None:
             return known
+        self.misses += 1
         return await self._flights.run(key, lambda: self._fly(key, name, credentials))
 
     async def close(self) -> None:

@@ -13,7 +13,10 @@ _MIB = 1024 * 1024
 
 
 class InvalidRegistrySettings(ValueError):
-    """A field holds a value that cannot work; the message names both."""
+    """A field holds a value that cannot work, or names a file that cannot be used; the message names them.
+
+    The errors of the files are kinds of it, so that a start which fails for any of them fails in one way.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class RegistrySettings:
     """When not empty, only these registries are asked: `ghcr.io`, `*.example.com`, `localhost:*`."""
     denied: tuple[str, ...] = ()
     """Registries never asked; goes before `allowed`."""
+    allow_loopback: bool = True
+    """Ask registries and mirrors at loopback addresses, or with names that turn out to have one."""
     private_targets: tuple[str, ...] = ()
     """Hosts with loopback or private addresses to which registries may send us on (redirects, token services)."""
 

@@ -10,8 +10,10 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from scheduler.oci.settings import InvalidRegistrySettings
 
-class InvalidTlsFiles(ValueError):
+
+class InvalidTlsFiles(InvalidRegistrySettings):
     """A certificate or key file cannot be used; the message names it."""
 
 

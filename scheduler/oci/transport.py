@@ -9,6 +9,7 @@ are, `tokens`.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from cachetools import LRUCache
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from scheduler.oci.addresses import ANYWHERE, REGISTRY_KINDS, AddressKind, kind_of_host, kinds_for_target
+from scheduler.oci.addresses import ANYWHERE, AddressKind, kind_of_host, kinds_for_registry, kinds_for_target
 from scheduler.oci.breaker import Breaker
 from scheduler.oci.connections import Connections
 from scheduler.oci.errors import (
@@ -26,12 +27,14 @@ from scheduler.oci.errors import (
     Malformed,
     Passing,
     RateLimited,
+    RegistryError,
     ServerFault,
     TimedOut,
     TlsFailed,
     TooLarge,
 )
 from scheduler.oci.http_errors import explained
+from scheduler.oci.observer import Nobody, Observer
 from scheduler.oci.retry_after import retry_after
 from scheduler.oci.settings import RegistrySettings
 from scheduler.oci.tls import DEFAULT_TLS, InvalidTlsFiles, Tls
@@ -42,6 +45,7 @@ Sleep = Callable[[float], Awaitable[None]]
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FAULTS = frozenset({500, 502, 503, 504})
 _FOR_ANYONE = frozenset({"accept"})  # headers that may follow a redirect to another origin
+_REMAINING = re.compile(r"\s*(\d{1,9})\s*(?:;|$)", re.ASCII)  # Docker Hub adds the window: `76;w=21600`
 _LANES = 4096
 _FIRST_BACKOFF = 0.25
 
@@ -84,9 +88,15 @@ class Transport:
     """Sends requests. One per event loop; ``close`` ends its connections."""
 
     def __init__(
-        self, settings: RegistrySettings, *, now: Clock = time.monotonic, sleep: Sleep = asyncio.sleep
+        self,
+        settings: RegistrySettings,
+        *,
+        now: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings
+        self._observer = observer or Nobody()
         self.now = now
         self._sleep = sleep
         self._connections = Connections(settings)
@@ -157,9 +167,7 @@ class Transport:
 
     async def _follow(self, request: Request) -> Answer:
         url, headers = request.url, CIMultiDict(request.headers)
-        kinds = REGISTRY_KINDS
-        if url.host in self.settings.private_targets:
-            kinds = ANYWHERE
+        kinds = kinds_for_registry(url.host or "", self.settings)
         registry_host = url.host or ""
         if request.sent_by:
             kinds = self._kinds_elsewhere(url, request.sent_by)
@@ -167,7 +175,7 @@ class Transport:
         elsewhere = False
         tls = request.tls
         for _ in range(self.settings.redirects + 1):
-            status, answer_headers, body = await self._exchange(request, url, headers, kinds, tls)
+            status, answer_headers, body = await self._observed(request, url, headers, kinds, tls)
             location = answer_headers.get("Location")
             if status not in _REDIRECTS or location is None or request.form is not None:
                 return Answer(status, answer_headers, body, elsewhere)
@@ -182,6 +190,21 @@ class Transport:
 
     def _kinds_elsewhere(self, url: URL, registry_host: str) -> frozenset[AddressKind]:
         return kinds_for_target(url.host or "", self._connections.kinds_of(registry_host), self.settings)
+
+    async def _observed(
+        self, request: Request, url: URL, headers: CIMultiDict[str], kinds: frozenset[AddressKind], tls: Tls
+    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
+        try:
+            answer = await self._exchange(request, url, headers, kinds, tls)
+        except RegistryError:
+            self._observer.registry_failed(request.host, request.method)
+            raise
+        status, answer_headers, _ = answer
+        self._observer.registry_answered(request.host, request.method, status)
+        remaining = _REMAINING.match(answer_headers.get("RateLimit-Remaining", ""))
+        if remaining is not None:
+            self._observer.registry_allows(request.host, int(remaining[1]))
+        return answer
 
     async def _exchange(
         self, request: Request, url: URL, headers: CIMultiDict[str], kinds: frozenset[AddressKind], tls: Tls

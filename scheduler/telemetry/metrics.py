@@ -13,6 +13,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
+MOST_REGISTRIES = 100
+"""Registries that have time series of their own."""
+
 
 def _exponential(first: float, factor: float, count: int) -> list[float]:
     return [first * factor**power for power in range(count)]
@@ -86,9 +89,32 @@ class Metrics:
             buckets=_exponential(0.001, 2, 16),
             registry=self.registry,
         )
+        self._cache_lookups = Counter(
+            "image_platform_cache_lookups_total",
+            "Questions about an image, by result: hit (answered from memory) or miss (waited for a registry).",
+            ["result"],
+            registry=self.registry,
+        )
+        self._cache_bytes = Gauge(
+            "image_platform_cache_bytes", "About how much memory the cache of images takes.", registry=self.registry
+        )
+        self._registry_requests = Counter(
+            "image_platform_registry_requests_total",
+            "Requests to registries, by registry, method and class of status (error: no answer came).",
+            ["registry", "method", "status"],
+            registry=self.registry,
+        )
+        self._rate_limit_remaining = Gauge(
+            "image_platform_registry_rate_limit_remaining",
+            "Pulls that a registry still allows, by its own word; only of registries that say so.",
+            ["registry"],
+            registry=self.registry,
+        )
+        self._registries: set[str] = set()
+        self._lookups_counted = {"hit": 0, "miss": 0}
         self._problems = Counter(
             "scheduler_problems_total",
-            "Problems that were survived, by part (watch, binding, event, status, secret).",
+            "Problems that were survived, by part (watch, binding, event, status, secret, credentials, sharing).",
             ["part"],
             registry=self.registry,
         )
@@ -119,6 +145,32 @@ class Metrics:
 
     def resolved(self, result: str) -> None:
         self._resolutions.labels(result).inc()
+
+    def image_cache(self, *, hits: int, misses: int, size: int) -> None:
+        """``hits`` and ``misses`` since the start, ``size`` in bytes."""
+        for result, total in (("hit", hits), ("miss", misses)):
+            self._cache_lookups.labels(result).inc(total - self._lookups_counted[result])
+            self._lookups_counted[result] = total
+        self._cache_bytes.set(size)
+
+    # As ``oci.observer.Observer``
+
+    def registry_answered(self, registry: str, method: str, status: int) -> None:
+        self._registry_requests.labels(self._registry(registry), method, f"{status // 100}xx").inc()
+
+    def registry_failed(self, registry: str, method: str) -> None:
+        self._registry_requests.labels(self._registry(registry), method, "error").inc()
+
+    def registry_allows(self, registry: str, remaining: int) -> None:
+        self._rate_limit_remaining.labels(self._registry(registry)).set(remaining)
+
+    def _registry(self, name: str) -> str:
+        """Pods may name any number of registries, and each would stay in memory: the first so many have a name."""
+        if name not in self._registries:
+            if len(self._registries) >= MOST_REGISTRIES:
+                return "other"
+            self._registries.add(name)
+        return name
 
     def problem(self, part: str) -> None:
         self._problems.labels(part).inc()

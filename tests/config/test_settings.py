@@ -22,6 +22,21 @@ WRONG = [
     ("images: {platformWeights: {linux/arm64: 101}}\n", "images.platformWeights"),
     ("images: {unknown: {policy: opne}}\n", "images.unknown.policy: 'opne' is no policy for unknown images: "),
     ("images: {unknown: {afterDeadline: wait}}\n", "images.unknown.afterDeadline: 'wait' would never end"),
+    ("images: {registries: {allowed: [https://ghcr.io]}}\n", "images.registries.allowed: 'https://ghcr.io' is no host"),
+    (
+        "images: {registries: {denied: [docker.io/library]}}\n",
+        "images.registries.denied: 'docker.io/library' is no host",
+    ),
+    ("images: {registries: {plainHttp: ['']}}\n", "images.registries.plainHttp: '' is no host or host:port"),
+    (
+        "images: {registries: {hostsDirectory: a, registriesConf: b}}\n",
+        "images.registries: hostsDirectory and registriesConf exclude each other",
+    ),
+    ("images: {registries: {credentialProviders: {config: a}}}\n", "images.registries.credentialProviders: "),
+    (
+        "images: {registries: {caFiles: ca.pem}}\n",
+        "images.registries.caFiles: Expected array, got str (value: 'ca.pem')",
+    ),
     ("- a list\n", "Expected object, got array"),
     ("a: [\n", "not YAML"),
 ]

@@ -150,3 +150,18 @@ async def test_a_target_that_the_settings_name_is_followed(
     settings = RegistrySettings(private_targets=("storage.test",))
     answer = await make_resolver(settings).resolve(f"{registry.address}/acme/app:1")
     assert isinstance(answer, ImageContent)
+
+
+async def test_where_the_loopback_is_off_limits_no_name_leads_there(
+    registry: SandboxRegistry, make_resolver: MakeResolver, names: dict[str, str]
+) -> None:
+    names.update({"inside.test": "127.0.0.1", "localhost": "127.0.0.1"})
+    port = registry.address.rpartition(":")[2]
+    hosts = [registry.address, f"localhost:{port}", f"inside.test:{port}", f"[::1]:{port}", f"0.0.0.0:{port}"]
+    settings = RegistrySettings(allow_loopback=False, plain_http=frozenset(hosts))
+    resolver = make_resolver(settings)
+    for host in hosts:
+        answer = await resolver.resolve(f"{host}/acme/app:1")
+        assert isinstance(answer, ImageFailure), host
+        assert answer.cause is FailureCause.BLOCKED, answer.message
+    assert not registry.requests

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.telemetry.metrics import Metrics
+from scheduler.telemetry.metrics import MOST_REGISTRIES, Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -44,3 +44,36 @@ def test_plugins_that_reject_nobody_any_more_disappear() -> None:
     assert found["scheduler_pending_pods", (("queue", "active"),)] == 0
     plugins = {dict(labels)["plugin"] for name, labels in found if name == "scheduler_unschedulable_pods"}
     assert plugins == {"TaintToleration"}
+
+
+def test_registries_are_counted_by_name_method_and_class_of_status() -> None:
+    metrics = Metrics("ours")
+    for status in (200, 206, 429):
+        metrics.registry_answered("ghcr.io", "GET", status)
+    metrics.registry_failed("ghcr.io", "HEAD")
+    metrics.registry_allows("docker.io", 76)
+    found = samples(metrics)
+    name = "image_platform_registry_requests_total"
+    counts = {(dict(key)["method"], dict(key)["status"]): value for (each, key), value in found.items() if each == name}
+    assert counts == {("GET", "2xx"): 2, ("GET", "4xx"): 1, ("HEAD", "error"): 1}
+    assert found["image_platform_registry_rate_limit_remaining", (("registry", "docker.io"),)] == 76
+
+
+def test_pods_cannot_fill_memory_with_names_of_registries() -> None:
+    metrics = Metrics("ours")
+    for number in range(MOST_REGISTRIES + 50):
+        metrics.registry_answered(f"registry-{number}.test", "GET", 200)
+    name = "image_platform_registry_requests_total"
+    counts = {dict(key)["registry"]: value for (each, key), value in samples(metrics).items() if each == name}
+    assert len(counts) == MOST_REGISTRIES + 1
+    assert counts["other"] == 50
+
+
+def test_the_cache_of_images_is_counted_on_from_scrape_to_scrape() -> None:
+    metrics = Metrics("ours")
+    metrics.image_cache(hits=5, misses=1, size=1000)
+    metrics.image_cache(hits=8, misses=1, size=900)
+    found = samples(metrics)
+    name = "image_platform_cache_lookups_total"
+    assert [found[name, (("result", result),)] for result in ("hit", "miss")] == [8, 1]
+    assert found["image_platform_cache_bytes", ()] == 900
