@@ -15,6 +15,7 @@ class WireStruct(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
 class OwnerReference(WireStruct):
     kind: str
     name: str
+    api_version: str = ""
     uid: str = ""
     controller: bool = False
 

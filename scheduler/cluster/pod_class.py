@@ -1,7 +1,9 @@
 """Pod classes: all pods that no plugin can tell apart share one, so that work is done once per class.
 
-Owns what matters for scheduling: the fingerprint here must cover every field that a plugin reads. The replicas of a
-Deployment differ in name, uid and the random names of their token volumes, none of which any plugin reads.
+Owns what matters for scheduling: the fingerprint here must cover every field that a row-local plugin reads. The
+replicas of a Deployment differ in name, uid and the random names of their token volumes, none of which any plugin
+reads. Labels are not part of it, because nodes do not look at them and the replicas of a StatefulSet each have their
+own: they are a pod's shape (``shapes``), and only plugins that look at other pods see that.
 """
 
 from __future__ import annotations
@@ -13,17 +15,19 @@ import msgspec
 from scheduler.api.pod import Pod, PodSpec, Volume
 from scheduler.cluster.ports import host_ports
 from scheduler.cluster.requests import pod_requests, scoring_requests
+from scheduler.cluster.shapes import PodShapes
 from scheduler.images.pod_images import ResolvedImage, required_os
 
 
 class PodClass:
     """What plugins see of a pod. Compared by identity: ``PodClasses`` sees to it that equal pods share one."""
 
-    __slots__ = ("__weakref__", "amounts", "images", "ports", "requests", "required_os", "scoring", "spec")
+    __slots__ = ("__weakref__", "amounts", "images", "namespace", "ports", "requests", "required_os", "scoring", "spec")
 
     def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> None:
         self.spec: PodSpec = pod.spec
         """Of some pod of the class: read only what the fingerprint covers. API objects are never changed in place."""
+        self.namespace = pod.metadata.namespace
         self.images = images
         """What is known of its images; None if nobody asked."""
         self.required_os = required_os(pod)
@@ -40,6 +44,8 @@ class PodClasses:
     """The classes in use. A class goes when no pod and no cached result holds it any more."""
 
     def __init__(self) -> None:
+        self.shapes = PodShapes()
+        """What of a pod its class leaves out."""
         self._classes: WeakValueDictionary[tuple[bytes, tuple[int, ...] | None], PodClass] = WeakValueDictionary()
 
     def __len__(self) -> int:
@@ -64,6 +70,7 @@ def fingerprint(pod: Pod) -> bytes:
     spec = pod.spec
     return msgspec.json.encode(
         (
+            pod.metadata.namespace,
             required_os(pod),
             spec.node_name,
             spec.containers,

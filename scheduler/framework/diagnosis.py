@@ -14,8 +14,9 @@ import numpy as np
 
 from scheduler.cluster.columns import Ids, RowIndexes
 from scheduler.cluster.node_table import NodeTable
-from scheduler.framework.evaluation import Evaluation
 from scheduler.framework.plan import FIRST_FILTER, NARROWED_OUT, NO_NODE, PASSED, counter_filters
+from scheduler.framework.plugin import FilterPlugin
+from scheduler.framework.pod_evaluation import PodEvaluation
 from scheduler.framework.status import Rejection
 
 NO_NODES = "no nodes available to schedule pods"
@@ -61,7 +62,7 @@ def impossible(rejection: Rejection, nodes: int, narrowed_by: Iterable[str]) -> 
     return FitError(nodes, rejection, None, plugins, message)
 
 
-def diagnose(evaluation: Evaluation, nodes: NodeTable) -> FitError:
+def diagnose(evaluation: PodEvaluation, nodes: NodeTable) -> FitError:
     """No node passed the filters: which one failed where."""
     statuses = node_statuses(evaluation, nodes)
     counts = np.bincount(statuses.ids, minlength=len(statuses.rejections)).tolist()
@@ -80,9 +81,11 @@ def fit_error_text(nodes: int, reasons: Counter[str]) -> str:
     return f"0/{nodes} nodes are available:" + (f" {', '.join(entries)}." if entries else "")
 
 
-def node_statuses(evaluation: Evaluation, nodes: NodeTable) -> NodeStatuses:
+def node_statuses(evaluation: PodEvaluation, nodes: NodeTable) -> NodeStatuses:
     """The status of every node, feasible ones included. The evaluation must be fresh."""
-    verdicts = evaluation.rejected_by
+    local = evaluation.local
+    states = dict(evaluation.filters())
+    verdicts = local.rejected_by
     rows = np.flatnonzero(verdicts != NO_NODE)
     first = _first_rejecting(evaluation, nodes, rows)
     ids = np.full(len(rows), -1, dtype=np.int32)
@@ -96,17 +99,25 @@ def node_statuses(evaluation: Evaluation, nodes: NodeTable) -> NodeStatuses:
             rejections.append(evaluation.plan.narrowed_out)
             continue
         plugin = evaluation.plan.filters[number - FIRST_FILTER]
-        own_ids, own_rejections = plugin.explain(evaluation.pod_class, nodes, rows[where])
+        if isinstance(plugin, FilterPlugin):
+            own_ids, own_rejections = plugin.explain(local.pod_class, nodes, rows[where])
+        else:
+            own_ids, own_rejections = states[number].explain(rows[where])
         ids[where] = own_ids + len(rejections)
         rejections.extend(own_rejections)
     return NodeStatuses(rows, ids, tuple(rejections))
 
 
-def _first_rejecting(evaluation: Evaluation, nodes: NodeTable, rows: RowIndexes) -> Ids:
+def _first_rejecting(evaluation: PodEvaluation, nodes: NodeTable, rows: RowIndexes) -> Ids:
     """Per row the number of the filter that stops it, in the order of the profile; PASSED if none does."""
-    first = evaluation.rejected_by[rows].astype(np.int32)
-    for number, plugin in counter_filters(evaluation.plan):
+    local = evaluation.local
+    first = local.rejected_by[rows].astype(np.int32)
+    masks = [(number, ~plugin.filter(local.pod_class, nodes, rows)) for number, plugin in counter_filters(local.plan)]
+    for number, state in evaluation.filters():
+        mask = state.mask()
+        if mask is not None:
+            masks.append((number, ~mask[rows]))
+    for number, rejects in masks:
         earlier = (first == PASSED) | (first > number)
-        rejects = ~plugin.filter(evaluation.pod_class, nodes, rows)
         first[earlier & rejects] = number
     return first

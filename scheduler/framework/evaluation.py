@@ -71,6 +71,18 @@ class Evaluation:
         """The total score of a feasible row."""
         return self._keys.item(row) >> HASH_BITS
 
+    def keys_among(self, possible: Mask) -> NDArray[np.int64]:
+        """int64[size]: the keys if only these rows were feasible; on others anything. A copy.
+
+        ``possible`` is a part of the feasible rows: scores that are normalised may differ when the best is not in it.
+        """
+        size = self._nodes.size
+        greatest = self._greatest_among(possible)
+        if greatest == self._greatest:
+            return self._keys[:size].copy()
+        totals = self._scaled_by(greatest)[:size] + self._by_counters[:size]
+        return totals << HASH_BITS | self._nodes.name_hash[:size]
+
     def refresh(self) -> None:
         """Bring everything up to date with the node table."""
         if self._nodes.facts.sequence != self._facts_seen:
@@ -207,11 +219,22 @@ class Evaluation:
         if greatest == self._greatest and not always:
             return
         self._greatest = greatest
+        self._by_facts[:] = self._scaled_by(greatest)
+        self._write_keys(slice(0, len(self._keys)), possible)
+
+    def _scaled_by(self, greatest: list[int]) -> Scores:
+        """int64[capacity]: the weighted sum of all scores by facts, normalised by these greatest raw scores."""
         total = self._fixed.astype(np.int64)
         for raw, most, (plugin, weight) in zip(self._raw, greatest, self.plan.scaled_scores, strict=True):
             total += normalized(raw, most, plugin.normalization) * weight
-        self._by_facts[:] = total
-        self._write_keys(slice(0, len(self._keys)), possible)
+        return total
+
+    def _greatest_among(self, possible: Mask) -> list[int]:
+        """The greatest raw scores among a part of the feasible rows; where all have 0, no part has more."""
+        return [
+            int(raw[: len(possible)].max(where=possible, initial=0)) if most else 0
+            for raw, most in zip(self._raw, self._greatest, strict=True)
+        ]
 
     def _write_keys(self, rows: Rows, possible: Mask) -> None:
         totals = self._by_facts[rows].astype(np.int64) + self._by_counters[rows]

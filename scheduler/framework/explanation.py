@@ -12,7 +12,8 @@ import numpy as np
 
 from scheduler.cluster.node_table import NodeTable
 from scheduler.framework.diagnosis import node_statuses
-from scheduler.framework.evaluation import Evaluation, normalized
+from scheduler.framework.evaluation import normalized
+from scheduler.framework.pod_evaluation import PodEvaluation
 from scheduler.framework.status import Rejection
 
 
@@ -25,8 +26,8 @@ class Explanation:
     scores: dict[str, dict[str, int]]
 
 
-def explain(evaluation: Evaluation, nodes: NodeTable) -> Explanation:
-    """What is to be said of every node. The evaluation must be fresh, and its plan without rejection."""
+def explain(evaluation: PodEvaluation, nodes: NodeTable) -> Explanation:
+    """What is to be said of every node. The evaluation must be fresh, and without rejection. Raises AttemptError."""
     found = node_statuses(evaluation, nodes)
     names = [nodes.name(row) for row in found.rows.tolist()]
     statuses = {
@@ -37,8 +38,11 @@ def explain(evaluation: Evaluation, nodes: NodeTable) -> Explanation:
     scores: dict[str, dict[str, int]] = {nodes.name(row): {} for row in rows.tolist()}
     plan = evaluation.plan
     for plugin, weight in (*plan.fixed_scores, *plan.scaled_scores, *plan.counter_scores):
-        raw = plugin.score(evaluation.pod_class, nodes, rows)
+        raw = plugin.score(evaluation.local.pod_class, nodes, rows)
         final = normalized(raw, int(np.max(raw, initial=0)), plugin.normalization) * weight
         for row, score in zip(rows.tolist(), final.tolist(), strict=True):
             scores[nodes.name(row)][plugin.name] = score
+    for name, by_row, weight in evaluation.cluster_scores() if len(rows) else ():
+        for row in rows.tolist():
+            scores[nodes.name(row)][name] = int(by_row[row]) * weight
     return Explanation(statuses, scores)

@@ -1,7 +1,8 @@
 """What there is to do for one pod class: which plugins apply, in which order, and whether to start at all.
 
 Owns the semantics of PreFilter and PreScore (upstream: ``framework/runtime/framework.go``): who skips, which rejection
-wins, how sets of node names are intersected. A plan depends on pod class and profile only, never on nodes.
+wins, how sets of node names are intersected. A plan depends on pod class and profile only, never on nodes; what a
+plugin that is not row-local finds in the cluster is asked at every decision (``pod_evaluation``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.plugin import (
     SKIP,
+    ClusterPlugin,
     CounterFilter,
     CounterScore,
     FilterPlugin,
@@ -32,7 +34,7 @@ class Plan:
     """
 
     rejection: Rejection | None
-    filters: tuple[FilterPlugin, ...] = ()
+    filters: tuple[FilterPlugin | ClusterPlugin, ...] = ()
     only_nodes: frozenset[str] | None = None
     narrowed_by: tuple[str, ...] = ()
     fixed_scores: tuple[tuple[ScorePlugin, int], ...] = ()
@@ -40,6 +42,8 @@ class Plan:
     scaled_scores: tuple[tuple[ScorePlugin, int], ...] = ()
     """Scores by facts that are normalised over the feasible nodes."""
     counter_scores: tuple[tuple[CounterScore, int], ...] = ()
+    cluster_scores: tuple[tuple[ClusterPlugin, int], ...] = ()
+    """Scores that are not row-local."""
     score_error: AttemptError | None = None
 
     @property
@@ -60,7 +64,7 @@ MAX_FILTERS = NO_NODE - FIRST_FILTER
 
 def make_plan(pod_class: PodClass, profile: Profile) -> Plan:
     """Ask every plugin of the profile whether it applies to the class."""
-    filters: list[FilterPlugin] = []
+    filters: list[FilterPlugin | ClusterPlugin] = []
     only_nodes: frozenset[str] | None = None
     narrowed_by: list[str] = []
     rejection: Rejection | None = None
@@ -68,7 +72,7 @@ def make_plan(pod_class: PodClass, profile: Profile) -> Plan:
         answer = plugin.pre_filter(pod_class)
         if answer is SKIP:
             continue
-        if isinstance(plugin, FilterPlugin):
+        if isinstance(plugin, FilterPlugin | ClusterPlugin):
             filters.append(plugin)
         if isinstance(answer, Rejection):
             rejection = answer
@@ -95,13 +99,14 @@ def _nothing_left(narrowed_by: list[str]) -> Rejection:
 def _with_scores(
     pod_class: PodClass,
     profile: Profile,
-    filters: tuple[FilterPlugin, ...],
+    filters: tuple[FilterPlugin | ClusterPlugin, ...],
     only_nodes: frozenset[str] | None,
     narrowed_by: tuple[str, ...],
 ) -> Plan:
     fixed: list[tuple[ScorePlugin, int]] = []
     scaled: list[tuple[ScorePlugin, int]] = []
     counters: list[tuple[CounterScore, int]] = []
+    cluster: list[tuple[ClusterPlugin, int]] = []
     error: AttemptError | None = None
     for plugin, weight in profile.scores:
         try:
@@ -111,13 +116,25 @@ def _with_scores(
             continue
         if answer is SKIP:
             continue
-        if isinstance(plugin, CounterScore):
+        if isinstance(plugin, ClusterPlugin):
+            cluster.append((plugin, weight))
+        elif isinstance(plugin, CounterScore):
             counters.append((plugin, weight))
         elif plugin.normalization is Normalization.NONE:
             fixed.append((plugin, weight))
         else:
             scaled.append((plugin, weight))
-    return Plan(None, filters, only_nodes, narrowed_by, tuple(fixed), tuple(scaled), tuple(counters), error)
+    return Plan(
+        None,
+        filters,
+        only_nodes,
+        narrowed_by,
+        tuple(fixed),
+        tuple(scaled),
+        tuple(counters),
+        tuple(cluster),
+        error,
+    )
 
 
 def counter_filters(plan: Plan) -> tuple[tuple[int, CounterFilter], ...]:
@@ -127,4 +144,13 @@ def counter_filters(plan: Plan) -> tuple[tuple[int, CounterFilter], ...]:
 
 def fact_filters(plan: Plan) -> tuple[tuple[int, FilterPlugin], ...]:
     """(number in verdict arrays, filter) of those that look at the nodes themselves only."""
-    return tuple((FIRST_FILTER + i, f) for i, f in enumerate(plan.filters) if not isinstance(f, CounterFilter))
+    return tuple(
+        (FIRST_FILTER + i, f)
+        for i, f in enumerate(plan.filters)
+        if isinstance(f, FilterPlugin) and not isinstance(f, CounterFilter)
+    )
+
+
+def cluster_filters(plan: Plan) -> tuple[tuple[int, ClusterPlugin], ...]:
+    """(number in verdict arrays, filter) of those that are not row-local."""
+    return tuple((FIRST_FILTER + i, f) for i, f in enumerate(plan.filters) if isinstance(f, ClusterPlugin))

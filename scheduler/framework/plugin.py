@@ -7,7 +7,7 @@ Owns the base classes. The cycle calls them in this order::
     pre_score(class)               once per class: does it apply?
     score(class, nodes, rows)      raw scores of many rows at once, then normalised over the feasible ones
 
-All plugins here are **row-local**: what they say of a row follows from the pod class and that row's columns alone. That
+Those plugins are **row-local**: what they say of a row follows from the pod class and that row's columns alone. That
 is why verdicts and raw scores can be kept and repaired row by row. What a row's verdict depends on:
 
 * *facts*: the node itself (taints, labels, platform, ...): repaired when the node changes;
@@ -15,6 +15,10 @@ is why verdicts and raw scores can be kept and repaired row by row. What a row's
   plugins also answer for a single row, in plain Python, because for one row that is several times faster than arrays.
 
 A score that also depends on something global (how many nodes have an image) declares it as its ``epoch``.
+
+A plugin for which that is not enough, since pods on one node or objects that are no nodes decide about other nodes, is
+a ``ClusterPlugin``. It makes a ``PluginState`` for each likeness of pods, which is kept between decisions and answers
+for all rows at once, after the row-local plugins have spoken (``pod_evaluation``).
 """
 
 from __future__ import annotations
@@ -28,9 +32,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.cluster.columns import ID, Ids, Mask, Rows, count
+from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.columns import ID, Ids, Mask, RowIndexes, Rows, count
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
+from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.status import Rejection
 from scheduler.queue.events import QueueingHints
 
@@ -134,6 +140,68 @@ class CounterScore(ScorePlugin):
     @abstractmethod
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         """The same as ``score`` for one row."""
+
+
+class PluginState(ABC):
+    """What a ``ClusterPlugin`` keeps for one likeness of pods. ``refresh`` first; then all else is as of now."""
+
+    rejection: Rejection | None = None
+    """PreFilter's "no" to the pod as a whole, if it is one now; then no node is asked about."""
+
+    @abstractmethod
+    def refresh(self) -> bool:
+        """Bring the answers up to date with the cluster. True if any of them may have changed.
+
+        Called before every decision, so it must be quick to see that nothing has happened.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """The likeness is forgotten: give back what was registered on its behalf."""
+
+    # Filter
+
+    def mask(self) -> Mask | None:
+        """bool[size of the node table]: True where the pod may run; None: everywhere. Default: everywhere."""
+        return None
+
+    def explain(self, rows: RowIndexes) -> tuple[Ids, Sequence[Rejection]]:
+        """Why ``mask`` is False on each of these rows, as ``FilterPlugin.explain``. Needed if ``mask`` ever is."""
+        raise NotImplementedError(f"{type(self).__name__} rejects nodes without reasons")
+
+    def rejection_if(self, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]) -> Rejection | None:
+        """What the filter would say of one row if these pods left its node and those came to it.
+
+        For dry runs of preemption and for nominated pods (upstream: PreFilterExtensions, AddPod and RemovePod).
+        ``gone`` are on the row now, ``come`` are not. Changes nothing. Default: the same as without the changes.
+        """
+        mask = self.mask()
+        if mask is None or mask[row]:
+            return None
+        ids, rejections = self.explain(np.array([row], dtype=np.intp))
+        return rejections[int(ids[0])]
+
+    # Score
+
+    def score(self, possible: Mask) -> Scores | None:
+        """int64[size]: 0..100, normalised over the ``possible`` rows; the others may hold anything within 0..100.
+
+        None: the plugin has nothing to say (upstream: PreScore skips). Default: nothing. At least one row is possible.
+        Raises AttemptError if the pod cannot be scored, which matters only if more rows than one are.
+        """
+        return None
+
+
+class ClusterPlugin(PreFilterPlugin):
+    """A plugin that is not row-local: a filter, a score or both, by where it stands in the profile."""
+
+    def pre_score(self, pod_class: PodClass) -> Skip | None:
+        """Whether to score at all, if the class alone decides that. Default: ask the state."""
+        return None
+
+    @abstractmethod
+    def state(self, pod: PodInfo, cache: Cache) -> PluginState:
+        """A new state for all pods like this one. It may keep the pod, and reads the cache at every ``refresh``."""
 
 
 def same_for_all(rows: Rows, rejection: Rejection) -> tuple[Ids, Sequence[Rejection]]:

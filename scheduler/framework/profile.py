@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler.framework.plugin import PreFilterPlugin, ScorePlugin
+from scheduler.framework.plugin import ClusterPlugin, PreFilterPlugin, ScorePlugin
 from scheduler.queue.events import QueueingHints
 
 MAX_TOTAL = 2**24 - 1
@@ -22,7 +22,7 @@ class Profile:
 
     scheduler_name: str
     filters: tuple[PreFilterPlugin, ...]
-    scores: tuple[tuple[ScorePlugin, int], ...]
+    scores: tuple[tuple[ScorePlugin | ClusterPlugin, int], ...]
 
     def __post_init__(self) -> None:
         for plugin, weight in self.scores:

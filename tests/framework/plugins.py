@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from scheduler.cluster.columns import count, indexes
-from scheduler.framework.plugin import FilterPlugin, Normalization, PreFilterPlugin, ScorePlugin, same_for_all
+from scheduler.framework.plugin import (
+    ClusterPlugin,
+    FilterPlugin,
+    Normalization,
+    PluginState,
+    PreFilterPlugin,
+    ScorePlugin,
+    same_for_all,
+)
 from scheduler.framework.status import AttemptError, Code, Rejection
 
 
@@ -63,3 +71,52 @@ class Failing(Scoring):
 
     def pre_score(self, pod_class):
         raise AttemptError("the pod makes no sense")
+
+
+class Spanning(ClusterPlugin):
+    """Says of nodes by name what it is told, at once; its state counts how often it was asked and closed."""
+
+    def __init__(self, name, *, refused=(), scores=None, rejection=None, error=None, code=Code.UNSCHEDULABLE):
+        self.name = name
+        self.refused = set(refused)
+        self.scores = scores
+        self.rejection = rejection
+        self.error = error
+        self.code = code
+        self.closed = 0
+        self.states = 0
+
+    def state(self, pod, cache):
+        self.states += 1
+        return SpanningState(self, cache.nodes)
+
+
+class SpanningState(PluginState):
+    def __init__(self, plugin, nodes):
+        self.plugin = plugin
+        self.nodes = nodes
+
+    def refresh(self):
+        self.rejection = self.plugin.rejection
+        return True
+
+    def close(self):
+        self.plugin.closed += 1
+
+    def mask(self):
+        refused = self.plugin.refused
+        return np.array([name not in refused for name in self.names()], dtype=np.bool_) if refused else None
+
+    def explain(self, rows):
+        return same_for_all(rows, Rejection(self.plugin.code, self.plugin.name, ("spans",)))
+
+    def score(self, possible):
+        if self.plugin.error is not None:
+            raise self.plugin.error
+        if self.plugin.scores is None:
+            return None
+        return np.array([self.plugin.scores.get(name, 0) for name in self.names()], dtype=np.int64)
+
+    def names(self):
+        nodes = self.nodes
+        return [nodes.name(row) if nodes.live[row] else None for row in range(nodes.size)]

@@ -171,10 +171,9 @@ class ClusterHistory(RuleBasedStateMachine):
         }
 
     def view(self, cache, cycle, which):
-        evaluation = cycle.evaluation(self.info(cache, which, "view").pod_class)
-        if evaluation.plan.rejection is not None:
-            return evaluation.plan.rejection
-        evaluation.refresh()
+        evaluation = cycle.pod_evaluation(self.info(cache, which, "view"))
+        if evaluation.rejection is not None:
+            return evaluation.rejection
         found = node_statuses(evaluation, cache.nodes)
         view = {}
         for row, number in zip(found.rows.tolist(), found.ids.tolist(), strict=True):

@@ -83,11 +83,10 @@ def why_left_out(case, want) -> str | None:
 
 def check(case, want) -> None:
     cache, cycle, info = a_snapshot(case)
-    evaluation = cycle.evaluation(info.pod_class)
-    rejection = evaluation.plan.rejection
+    evaluation = cycle.pod_evaluation(info)
+    rejection = evaluation.rejection
     assert (rejection and [rejection.plugin, *rejection.reasons]) == prefilter(want), case["id"]
     if rejection is None:
-        evaluation.refresh()
         found = explain(evaluation, cache.nodes)
         assert {n: status(r) for n, r in found.statuses.items()} == wanted_statuses(want), case["id"]
         assert found.scores == wanted_scores(want, found), case["id"]

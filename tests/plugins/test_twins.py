@@ -44,8 +44,7 @@ def test_verdicts_reasons_and_scores_are_those_of_the_twin(cluster, pod, images,
     cache = cached(cluster)
     cycle = SchedulingCycle(cache, default_profile("test", platform_weights=weights))
     info = make_pod_info(pod, images, cache.classes)
-    evaluation = cycle.evaluation(info.pod_class)
-    evaluation.refresh()
+    evaluation = cycle.pod_evaluation(info)
     found = explain(evaluation, cache.nodes)
 
     expected = {node.name: twin.verdict(pod, images, node, cluster) for node in cluster.nodes}
