@@ -47,10 +47,10 @@ def parse_document(text: str, source: str, type_: type[S]) -> S:
     try:
         return msgspec.convert({} if document is None else document, type_)
     except msgspec.ValidationError as error:
-        raise InvalidSettings(f"{source}: {_in_words(error, document)}") from error
+        raise InvalidSettings(f"{source}: {in_words(error, document)}") from error
 
 
-def _in_words(error: msgspec.ValidationError, document: object) -> str:
+def in_words(error: msgspec.ValidationError, document: object) -> str:
     """msgspec says ``Expected `int`, got `str` - at `$.serving.port` ``; people want the field first, and the value."""
     what, _, where = str(error).partition(" - at ")
     path = where.strip("`").removeprefix("$").removeprefix(".")
