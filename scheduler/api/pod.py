@@ -9,6 +9,7 @@ import msgspec
 
 from scheduler.api.affinity import Affinity
 from scheduler.api.meta import ObjectMeta, WireStruct
+from scheduler.api.volume_sources import CSI, ISCSI, RBD, MigratableSources, OpaqueSource
 
 ResourceList = dict[str, str | int | float]
 """Resource name -> quantity. The API server writes text; hand-written YAML may hold numbers."""
@@ -69,19 +70,14 @@ class PersistentVolumeClaimVolumeSource(WireStruct):
     claim_name: str
 
 
-class OpaqueVolumeSource(WireStruct):
-    """A source of which only matters that it is there."""
-
-
-class Volume(WireStruct):
-    name: str
+class Volume(MigratableSources):
+    name: str = ""
     image: ImageVolumeSource | None = None
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
-    ephemeral: OpaqueVolumeSource | None = None
-    gce_persistent_disk: OpaqueVolumeSource | None = None
-    aws_elastic_block_store: OpaqueVolumeSource | None = None
-    iscsi: OpaqueVolumeSource | None = None
-    rbd: OpaqueVolumeSource | None = None
+    ephemeral: OpaqueSource | None = None
+    iscsi: ISCSI | None = None
+    rbd: RBD | None = None
+    csi: CSI | None = None
 
 
 class PodOS(WireStruct):

@@ -24,6 +24,7 @@ from scheduler.cluster.pod_class import PodClasses
 from scheduler.cluster.pod_info import PodInfo, uid_of
 from scheduler.cluster.ports import HostPort, host_ports
 from scheduler.cluster.requests import PodRequests, pod_requests
+from scheduler.cluster.volumes.pod_volumes import PodVolumes, pod_volumes
 
 FINISHED = frozenset({"Succeeded", "Failed"})
 """Phases in which a pod takes nothing of its node any more."""
@@ -32,14 +33,16 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 class PlacedPod:
     """What must be known of a pod to take it off its node again."""
 
-    __slots__ = ("node", "ports", "requests")
+    __slots__ = ("node", "ports", "requests", "volumes")
 
-    def __init__(self, node: str, requests: PodRequests, ports: tuple[HostPort, ...]) -> None:
+    def __init__(self, node: str, requests: PodRequests, ports: tuple[HostPort, ...], volumes: PodVolumes) -> None:
         self.node = node
         self.requests = requests
         self.ports = ports
+        self.volumes = volumes
 
     def counts_like(self, other: PlacedPod) -> bool:
+        """Volumes are not looked at: those of a pod never change."""
         return self.node == other.node and self.requests == other.requests and self.ports == other.ports
 
 
@@ -62,7 +65,7 @@ class Cache:
             return
         row = self.nodes.put(node)
         for placed in self._on_node.get(node.name, {}).values():
-            self.nodes.place(row, placed.requests, placed.ports)
+            self._place(row, placed)
 
     def update_node(self, node: Node) -> None:
         """A node changed. Raises InvalidQuantity, and then the node stays as it was."""
@@ -74,7 +77,7 @@ class Cache:
         if row is None:
             return
         for placed in self._on_node.get(name, {}).values():
-            self.nodes.displace(row, placed.requests, placed.ports)
+            self._displace(row, placed)
         self.nodes.drop(name)
 
     # Pods
@@ -91,7 +94,7 @@ class Cache:
         if not pod.spec.node_name:
             raise ValueError(f"pod {pod.key} is on no node")
         self._assumed.pop(uid, None)
-        self._put(uid, PlacedPod(pod.spec.node_name, pod_requests(pod), host_ports(pod.spec)))
+        self._put(uid, PlacedPod(pod.spec.node_name, pod_requests(pod), host_ports(pod.spec), pod_volumes(pod)))
 
     def update_pod(self, pod: Pod) -> None:
         """A placed pod changed: labels, a resize, or it has finished. Raises as ``add_pod``."""
@@ -106,7 +109,7 @@ class Cache:
         if info.uid in self._pods:
             raise ValueError(f"pod {info.key} is on node {self._pods[info.uid].node} already")
         pod_class = info.pod_class
-        self._put(info.uid, PlacedPod(node, pod_class.requests, pod_class.ports))
+        self._put(info.uid, PlacedPod(node, pod_class.requests, pod_class.ports, pod_class.volumes))
         self._assumed[info.uid] = info.pod
 
     def forget(self, uid: str) -> None:
@@ -136,6 +139,14 @@ class Cache:
 
     # Private
 
+    def _place(self, row: int, placed: PlacedPod) -> None:
+        self.nodes.place(row, placed.requests, placed.ports)
+        self.nodes.volumes.place(row, placed.volumes)
+
+    def _displace(self, row: int, placed: PlacedPod) -> None:
+        self.nodes.displace(row, placed.requests, placed.ports)
+        self.nodes.volumes.displace(row, placed.volumes)
+
     def _put(self, uid: str, placed: PlacedPod) -> None:
         known = self._pods.get(uid)
         if known is not None:
@@ -146,7 +157,7 @@ class Cache:
         self._on_node.setdefault(placed.node, {})[uid] = placed
         row = self.nodes.row_of(placed.node)
         if row is not None:
-            self.nodes.place(row, placed.requests, placed.ports)
+            self._place(row, placed)
 
     def _take_off(self, uid: str) -> None:
         self._assumed.pop(uid, None)
@@ -161,4 +172,4 @@ class Cache:
             del self._on_node[placed.node]
         row = self.nodes.row_of(placed.node)
         if row is not None:
-            self.nodes.displace(row, placed.requests, placed.ports)
+            self._displace(row, placed)

@@ -1,8 +1,9 @@
 """The node table: one row per node, one column per fact, so that a rule about all nodes is a few array operations.
 
 Owns the life of rows and the facts about nodes. Counters of what is placed on them live in the parts that it holds
-(``resources``, ``ports``), label values in ``labels``, image names in ``images``. Only ``cache`` writes here; plugins
-read. Two logs tell readers which rows changed: ``facts`` (the node itself) and ``counters`` (what is placed on it).
+(``resources``, ``ports``, ``volumes``), label values in ``labels``, image names in ``images``. Only ``cache`` writes
+here; plugins read. Two logs tell readers which rows changed: ``facts`` (the node itself) and ``counters`` (what is
+placed on it).
 
 A row is free, then taken by a node, then free again::
 
@@ -27,6 +28,7 @@ from scheduler.cluster.labels import LabelColumns, Labels
 from scheduler.cluster.ports import HostPort, PortsInUse
 from scheduler.cluster.requests import PodRequests
 from scheduler.cluster.resources import ResourceColumns
+from scheduler.cluster.volumes.volumes import Volumes
 from scheduler.images.node_platform import NodePlatform, node_platform
 
 
@@ -54,6 +56,7 @@ class NodeTable:
         self.ports = PortsInUse()
         self.facts = ChangeLog()
         self.counters = ChangeLog()
+        self.volumes = Volumes(self.capacity, self.facts, self.counters)
         self._nodes: list[Node | None] = []
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
@@ -102,11 +105,12 @@ class NodeTable:
         return row
 
     def drop(self, name: str) -> None:
-        """Forget a node and all that was counted on its row except ports. Raises KeyError for an unknown name."""
+        """Forget a node and all that was counted on its row but ports and volumes. Raises KeyError if unknown."""
         row = self._rows.pop(name)
         node = self.node(row)
         self.labels.put(row, node.metadata.labels, None)
         self.images.remove(row)
+        self.volumes.leave(name)
         self.taint_sets.release(int(self.taints[row]))
         self.platform_values.release(int(self.platforms[row]))
         self.feature_sets.release(int(self.features[row]))
@@ -145,6 +149,7 @@ class NodeTable:
         self.features[row] = self.feature_sets.acquire(frozenset(node.status.declared_features))
         self.labels.put(row, None, node.metadata.labels)
         self.images.put(row, node.status.images)
+        self.volumes.join(row, node.metadata.name)
 
     def _update(self, row: int, old: Node, new: Node) -> bool:
         """Bring a live row up to date. True if any fact changed."""
@@ -177,6 +182,7 @@ class NodeTable:
         self.features = grown(self.features, self.capacity)
         self.resources.grow(self.capacity)
         self.labels.grow(self.capacity)
+        self.volumes.grow(self.capacity)
 
     def _labels_of_all(self) -> Iterator[tuple[int, Labels]]:
         for row, node in self:

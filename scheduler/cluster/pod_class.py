@@ -16,13 +16,25 @@ from scheduler.api.pod import Pod, PodSpec, Volume
 from scheduler.cluster.ports import host_ports
 from scheduler.cluster.requests import pod_requests, scoring_requests
 from scheduler.cluster.shapes import PodShapes
+from scheduler.cluster.volumes.pod_volumes import pod_volumes
 from scheduler.images.pod_images import ResolvedImage, required_os
 
 
 class PodClass:
     """What plugins see of a pod. Compared by identity: ``PodClasses`` sees to it that equal pods share one."""
 
-    __slots__ = ("__weakref__", "amounts", "images", "namespace", "ports", "requests", "required_os", "scoring", "spec")
+    __slots__ = (
+        "__weakref__",
+        "amounts",
+        "images",
+        "namespace",
+        "ports",
+        "requests",
+        "required_os",
+        "scoring",
+        "spec",
+        "volumes",
+    )
 
     def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> None:
         self.spec: PodSpec = pod.spec
@@ -38,6 +50,8 @@ class PodClass:
         self.scoring = scoring_requests(pod)
         """What nodes are compared by: containers that ask for nothing count with a default."""
         self.ports = host_ports(pod.spec)
+        self.volumes = pod_volumes(pod)
+        """Claims and disks. A pod with an ephemeral volume, whose claim is its own, is a class of its own."""
 
 
 class PodClasses:
@@ -85,6 +99,7 @@ def fingerprint(pod: Pod) -> bytes:
             spec.topology_spread_constraints,
             spec.resource_claims,
             [volume for volume in map(_without_name, spec.volumes) if volume is not None],
+            [(pod.metadata.uid, pod.key, volume.name) for volume in spec.volumes if volume.ephemeral is not None],
         )
     )
 
