@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -40,7 +41,7 @@ class FailureCause(enum.StrEnum):
     INVALID_REFERENCE = "invalid-reference"
 
 
-class ImageFailure(msgspec.Struct, frozen=True, gc=False):
+class ImageFailure(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """No answer. ``message`` is for users: which registry said what, without secrets, tokens or query strings.
 
     ``retry_after``: seconds the registry asked to wait.
@@ -58,7 +59,7 @@ class ContentKind(enum.StrEnum):
     SCHEMA1 = "schema1"
 
 
-class IndexEntry(msgspec.Struct, frozen=True, gc=False):
+class IndexEntry(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """One entry of an index, with what is known of its child beyond the index itself.
 
     ``platform`` is None where the index gives none. ``content`` is the child as far as it was opened, ``failure`` why
@@ -78,7 +79,7 @@ class IndexEntry(msgspec.Struct, frozen=True, gc=False):
         return self.media_type in media_types.INDEXES
 
 
-class ImageContent(msgspec.Struct, frozen=True, gc=False):
+class ImageContent(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """All that matters of one manifest or index.
 
     ``platform``: of an image or schema 1 manifest, as written; empty fields where its config names none. ``entries``:
@@ -96,6 +97,16 @@ class ImageContent(msgspec.Struct, frozen=True, gc=False):
 
 
 ImageAnswer = ImageContent | ImageFailure
+
+
+@lru_cache(maxsize=1024)
+def declared_content(platforms: tuple[Platform, ...]) -> ImageContent:
+    """What an image is taken to be of which nothing was read, by someone's word that it was built for ``platforms``.
+
+    One object per tuple: pods are told apart by the identity of their answers.
+    """
+    entries = tuple(IndexEntry("", media_types.OCI_MANIFEST, platform) for platform in platforms)
+    return ImageContent("", ContentKind.INDEX, media_types.OCI_INDEX, entries=entries)
 
 
 def content_of(digest: str, document: Document, platform: Platform | None = None) -> ImageContent:
@@ -156,6 +167,17 @@ def _opened(entry: IndexEntry, answer: ImageAnswer | None) -> IndexEntry:
     if isinstance(answer, ImageFailure):
         return msgspec.structs.replace(entry, content=None, failure=answer)
     return entry
+
+
+def first_failure(content: ImageContent) -> ImageFailure | None:
+    """Why a child could not be read, if any could not: then the content is not all there is to know of its digest."""
+    for entry in content.entries:
+        failure = entry.failure
+        if failure is None and entry.content is not None:
+            failure = first_failure(entry.content)
+        if failure is not None:
+            return failure
+    return None
 
 
 def offered_platforms(content: ImageContent) -> tuple[Platform, ...]:

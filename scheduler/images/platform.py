@@ -28,7 +28,7 @@ class InvalidPlatform(ValueError):
         super().__init__(f"platform {text!r} {problem}")
 
 
-class Platform(msgspec.Struct, frozen=True, gc=False):
+class Platform(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """The ``platform`` object of the OCI image specification; an empty string is an absent field."""
 
     os: str

@@ -14,8 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
-from scheduler.images import media_types
-from scheduler.images.content import ContentKind, FailureCause, ImageAnswer, ImageContent, ImageFailure, IndexEntry
+from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure, declared_content
 from scheduler.images.platform import InvalidPlatform, Platform, parse_platform
 from scheduler.images.pod_images import EXEMPT, Exempt, ResolvedImage
 
@@ -92,12 +91,5 @@ def settle(images: tuple[ResolvedImage, ...], policy: UnknownPolicy) -> tuple[Re
 def _settled(image: ResolvedImage, policy: UnknownPolicy) -> ResolvedImage:
     if not is_unknown(image.answer) or policy.action is UnknownAction.CLOSED:
         return image
-    answer = EXEMPT if policy.action is UnknownAction.OPEN else _assumed(policy.platforms)
+    answer = EXEMPT if policy.action is UnknownAction.OPEN else declared_content(policy.platforms)
     return msgspec.structs.replace(image, answer=answer)
-
-
-@lru_cache(maxsize=256)
-def _assumed(platforms: tuple[Platform, ...]) -> ImageContent:
-    """One object per set of platforms: pods are told apart by the identity of their answers."""
-    entries = tuple(IndexEntry("", media_types.OCI_MANIFEST, platform) for platform in platforms)
-    return ImageContent("", ContentKind.INDEX, media_types.OCI_INDEX, entries=entries)

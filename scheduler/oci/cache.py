@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 from cachetools import LRUCache
 
-from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure, size_of
+from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure, first_failure, size_of
 from scheduler.images.policy import retry_delay
 from scheduler.oci.settings import RegistrySettings
 
@@ -72,7 +72,7 @@ class ImageCache:
         """Keep which content a name stands for; one that lacks a child, only as long as that child's failure lasts."""
         lifetime = self._settings.tag_lifetime
         kept: ImageAnswer | None = None
-        failure = _first_failure(content)
+        failure = first_failure(content)
         if failure is not None:
             lifetime = min(lifetime, retry_delay(failure, 1))
             kept = content
@@ -81,8 +81,17 @@ class ImageCache:
 
     def keep(self, registry: str, content: ImageContent) -> None:
         """Keep a content by its digest, unless it lacks a child or is larger than the whole cache."""
-        if _first_failure(content) is None and size_of(content) <= self._contents.maxsize:
+        if first_failure(content) is None and size_of(content) <= self._contents.maxsize:
             self._contents[registry, content.digest] = content
+
+    def recall(self, key: Key, place: Place, read: float) -> None:
+        """Take over that a name stood for a digest at ``read``, unless something newer is known of the name.
+
+        ``read`` is by the cache's clock and may lie before its start.
+        """
+        entry = self._answers.get(key)
+        if place in self._contents and (entry is None or entry.asked < read):
+            self._put(key, _Entry(place, read=read, asked=read, until=read + self._settings.tag_lifetime))
 
     def failed(self, key: Key, failure: ImageFailure, now: float) -> ImageAnswer:
         """Keep a failure for as long as suits it. The answer is the last known content where that may stand in.
@@ -112,16 +121,6 @@ class ImageCache:
     def _put(self, key: Key, entry: _Entry) -> None:
         if _entry_size(entry) <= self._answers.maxsize:
             self._answers[key] = entry
-
-
-def _first_failure(content: ImageContent) -> ImageFailure | None:
-    for entry in content.entries:
-        failure = entry.failure
-        if failure is None and entry.content is not None:
-            failure = _first_failure(entry.content)
-        if failure is not None:
-            return failure
-    return None
 
 
 def _entry_size(entry: _Entry) -> int:

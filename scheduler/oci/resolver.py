@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure
-from scheduler.images.reference import InvalidReference, Reference, parse_reference
+from scheduler.images.content import FailureCause, ImageAnswer, ImageContent, ImageFailure, openable
+from scheduler.images.reference import Reference
 from scheduler.oci.addresses import check_registry
 from scheduler.oci.cache import ImageCache, Key, Place
 from scheduler.oci.credential import ANONYMOUS, Credential
@@ -26,6 +27,7 @@ from scheduler.oci.endpoints import Endpoint
 from scheduler.oci.errors import Blocked, Passing, Refused, RegistryError, TimedOut, TlsFailed, Unreachable
 from scheduler.oci.image_reader import ImageReader, Source
 from scheduler.oci.mirrors import Places, places_from
+from scheduler.oci.names import Name, parse_name
 from scheduler.oci.observer import Observer
 from scheduler.oci.registry import Fetched, RegistryClient
 from scheduler.oci.settings import RegistrySettings
@@ -38,6 +40,17 @@ _NAMES = 8192  # image names as written whose parsed form is remembered
 
 def _unheard(_problem: str) -> None:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a registry has just said, or said again. ``image``: the full name that stood for it; empty where a pod's own
+    credentials were used, since then the name is no business of others.
+    """
+
+    registry: str
+    content: ImageContent
+    image: str
 
 
 class Resolver:
@@ -72,9 +85,12 @@ class Resolver:
         self.misses = 0
         """How many questions had to wait for a registry since the start, those that shared a flight included."""
         self._reader = ImageReader(self._client, self.settings)
+        self.on_learnt: Callable[[Learnt], None] | None = None
+        """Told of each content that is known as a whole, whenever a registry was asked for it."""
+        self._declared: Mapping[str, ImageContent] = {}
         self._flights: SingleFlight[Key, ImageAnswer] = SingleFlight()
         self._reading: weakref.WeakValueDictionary[Place, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._names: LRUCache[str, _Name | ImageFailure] = LRUCache(_NAMES)
+        self._names: LRUCache[str, Name | ImageFailure] = LRUCache(_NAMES)
 
     @property
     def under_way(self) -> int:
@@ -86,7 +102,7 @@ class Resolver:
         name = self._name(image)
         if isinstance(name, ImageFailure):
             return name
-        return self.cache.answer((scope, name.text), self._now())
+        return self._declared.get(name.text) or self.cache.answer((scope, name.text), self._now())
 
     def scope(self, image: str, credentials: Keyring) -> str:
         """The scope to ask ``known`` with; empty for a name that is none."""
@@ -99,17 +115,39 @@ class Resolver:
         ``fresh`` asks the registry unless it was asked moments ago. A failure's ``retry_after`` says in how many
         seconds the registry will be asked again.
         """
-        if credentials.failure is not None:
-            return credentials.failure
         name = self._name(image)
         if isinstance(name, ImageFailure):
             return name
+        declared = self._declared.get(name.text)
+        if declared is not None:
+            return declared
+        if credentials.failure is not None:
+            return credentials.failure
         key = (name.scope(credentials), name.text)
         known = self.cache.answer(key, self._now(), self.settings.fresh_lifetime if fresh else None)
         if known is not None:
             return known
         self.misses += 1
         return await self._flights.run(key, lambda: self._fly(key, name, credentials))
+
+    def declare(self, declared: Mapping[str, ImageContent]) -> None:
+        """Answer these images, by their full names, with these contents from now on, and ask no registry for them."""
+        self._declared = declared
+
+    def recall(self, registry: str, content: ImageContent, images: Mapping[str, float]) -> None:
+        """Take over what a registry said to another process, or to this one before it was restarted.
+
+        ``images``: full names that stood for the content without a pod's credentials, and how many seconds ago.
+        """
+        place = (registry, content.digest)
+        if self.settings.open_children and any(entry.content is None for entry in openable(content)):
+            return  # it was read by somebody who did not look at the children
+        if self.cache.content(place) is None:  # else the one that is there stays: pods are told apart by identity
+            self.cache.keep(registry, content)
+        for image, age in images.items():
+            name = self._name(image)
+            if isinstance(name, Name) and name.is_in(registry):
+                self.cache.recall(("", name.text), place, self._now() - age)
 
     async def close(self) -> None:
         """End what is under way and all connections."""
@@ -119,13 +157,13 @@ class Resolver:
         await self._client.close()
         await self._transport.close()
 
-    def _name(self, image: str) -> _Name | ImageFailure:
+    def _name(self, image: str) -> Name | ImageFailure:
         name = self._names.get(image)
         if name is None:
-            name = self._names[image] = _parse(image, self._places)
+            name = self._names[image] = parse_name(image, self._places)
         return name
 
-    async def _fly(self, key: Key, name: _Name, credentials: Keyring) -> ImageAnswer:
+    async def _fly(self, key: Key, name: Name, credentials: Keyring) -> ImageAnswer:
         try:
             async with asyncio.timeout(self.settings.deadline):
                 registry, content = await self._ask_each(name.references, credentials)
@@ -138,7 +176,13 @@ class Resolver:
                 f"within {self.settings.deadline:g} s"
             )
             return self.cache.failed(key, ImageFailure(FailureCause.TIMEOUT, message), self._now())
+        self._tell(key, name, registry, content)
         return self.cache.learnt(key, registry, content, self._now())
+
+    def _tell(self, key: Key, name: Name, registry: str, content: ImageContent) -> None:
+        if self.on_learnt is not None and self.cache.content((registry, content.digest)) is not None:
+            is_for_all = key[0] == "" and name.is_in(registry)
+            self.on_learnt(Learnt(registry, content, name.text if is_for_all else ""))
 
     async def _ask_each(self, references: Sequence[Reference], credentials: Keyring) -> tuple[str, ImageContent]:
         """(registry, content) of the first of the images that a short name may stand for; a full name has one."""
@@ -214,39 +258,6 @@ class Resolver:
         content = await self._reader.read(source, fetched, lambda digest: self.cache.content((registry, digest)))
         self.cache.keep(registry, content)
         return content
-
-
-class _Name:
-    """A parsed image name. ``text`` is equal for names of one thing: a digest makes the tag beside it decoration.
-
-    Only a short name under `registries.conf` has several ``references``.
-    """
-
-    __slots__ = ("references", "text")
-
-    def __init__(self, references: tuple[Reference, ...]) -> None:
-        self.references = references
-        self.text = " ".join(
-            f"{reference.name}{':' if reference.digest is None else '@'}{reference.target}" for reference in references
-        )
-
-    def scope(self, credentials: Keyring) -> str:
-        if len(self.references) == 1:
-            return credentials.scope(self.references[0])
-        scopes = [credentials.scope(reference) for reference in self.references]
-        return ",".join(scopes) if any(scopes) else ""
-
-
-def _parse(image: str, places: Places) -> _Name | ImageFailure:
-    try:
-        parse_reference(image)  # what the kubelet refuses, no runtime gets to expand
-        names = places.expand(image)
-        if not names:
-            message = f"image name {image!r} has no registry, and registries.conf names several to search"
-            return ImageFailure(FailureCause.INVALID_REFERENCE, message)
-        return _Name(tuple(map(parse_reference, names)))
-    except InvalidReference as error:
-        return ImageFailure(FailureCause.INVALID_REFERENCE, str(error))
 
 
 def _progress(error: RegistryError) -> int:
