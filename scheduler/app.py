@@ -129,7 +129,7 @@ class Scheduler:
         secrets = PullSecrets(client, on_problem=problem("secret")) if settings.images.read_pull_secrets else None
         namespaces = NamespaceWatch()
         self.resolving = Resolving(
-            settings.images.unknown,
+            settings.images,
             self.resolver,
             secrets,
             namespaces,

@@ -13,6 +13,7 @@ import msgspec
 
 from scheduler.config.strict import Count, InvalidSettings, Seconds, Strict, Weight
 from scheduler.images.platform import InvalidPlatform, parse_platform
+from scheduler.images.runtime_classes import InvalidRuntimeClass, RuntimeClasses
 from scheduler.images.unknown_policy import InvalidUnknownPolicy, UnknownAction, parse_unknown_policy
 
 Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
@@ -82,6 +83,9 @@ class ImageSettings(Strict, frozen=True):
     registries: RegistriesSettings = RegistriesSettings()
     read_pull_secrets: bool = True
     """Whether the pods' imagePullSecrets are read. Default: true; false spares the permission to read secrets."""
+    runtime_classes: dict[str, str] = {}
+    """By RuntimeClass name: ``skip`` (its pods' images put no demand on nodes) or the platform that its handler runs,
+    such as ``wasi/wasm``. Default: none, every class runs what its node runs."""
     deep_check: bool = False
     """Read each image of an index and refuse those whose own configuration says another platform than the index.
     Default: false, as container runtimes do; costs two requests a platform, which registries count as pulls."""
@@ -116,6 +120,10 @@ def _problems(images: ImageSettings) -> Iterator[str]:
             parse_platform(platform)
         except InvalidPlatform as error:
             yield f"platformWeights: {error}"
+    try:
+        RuntimeClasses(images.runtime_classes)
+    except InvalidRuntimeClass as error:
+        yield f"runtimeClasses: {error}"
     yield from _registry_problems(images.registries)
 
 

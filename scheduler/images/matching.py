@@ -29,7 +29,7 @@ from scheduler.images.content import (
 )
 from scheduler.images.node_platform import NodePlatform
 from scheduler.images.platform import Platform, normalize
-from scheduler.images.pod_images import Exempt, ResolvedImage
+from scheduler.images.pod_images import Exempt, Misfit, ResolvedImage
 from scheduler.images.reasons import reason_for_image, reason_for_os
 from scheduler.images.runtime import Runtime, library_rules
 from scheduler.images.selection import select
@@ -86,11 +86,17 @@ def _severity(verdict: Verdict) -> tuple[int, int]:
 
 
 def match(
-    answer: ImageAnswer | Exempt, node: NodePlatform, rules: MatchRules = DEFAULT_RULES, *, volume: bool = False
+    answer: ImageAnswer | Exempt | Misfit,
+    node: NodePlatform,
+    rules: MatchRules = DEFAULT_RULES,
+    *,
+    volume: bool = False,
 ) -> Verdict:
     """One image. ``volume``: it is mounted as an image volume, for which an artifact will do."""
     if isinstance(answer, Exempt):
         return MATCH
+    if isinstance(answer, Misfit):
+        return no_match(Cause.RUNTIME_CLASS)
     if isinstance(answer, ImageFailure):
         return failed(answer)
     if answer.kind is ContentKind.ARTIFACT:

@@ -15,8 +15,9 @@ from typing import Literal
 import msgspec
 
 from scheduler.api.pod import Pod
-from scheduler.images.content import ImageAnswer
+from scheduler.images.content import ImageAnswer, ImageContent
 from scheduler.images.node_platform import OS_LABEL
+from scheduler.images.platform import Platform
 from scheduler.images.reference import DEFAULT_TAG, InvalidReference, parse_reference
 
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
@@ -44,11 +45,19 @@ class Exempt(msgspec.Struct, frozen=True, gc=False):
 EXEMPT = Exempt()
 
 
+class Misfit(msgspec.Struct, frozen=True, gc=False):
+    """In place of an answer: the pod's RuntimeClass runs images of ``platform`` only, and this is none, on any node."""
+
+    content: ImageContent
+    platform: Platform
+    runtime_class: str
+
+
 class ResolvedImage(msgspec.Struct, frozen=True, gc=False):
     """A pod's image with what is known of it."""
 
     image: PodImage
-    answer: ImageAnswer | Exempt
+    answer: ImageAnswer | Exempt | Misfit
 
 
 def pod_images(pod: Pod) -> tuple[PodImage, ...]:

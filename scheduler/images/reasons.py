@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from scheduler.images import media_types
 from scheduler.images.content import ContentKind, FailureCause, ImageContent, offered_platforms
-from scheduler.images.pod_images import ResolvedImage
+from scheduler.images.pod_images import Misfit, ResolvedImage
 from scheduler.images.reference import InvalidReference, parse_reference
 from scheduler.images.verdict import Cause, Outcome, Verdict
 from scheduler.images.windows_build import build_prefix
@@ -58,6 +58,8 @@ def _detail(resolved: ResolvedImage, verdict: Verdict) -> str:
     if verdict.failure is not None:
         return _failure(resolved.image.image, verdict)
     content = resolved.answer
+    if isinstance(content, Misfit):
+        return f"{built_for(content.content)}: RuntimeClass {content.runtime_class} runs {content.platform}"
     if not isinstance(content, ImageContent):  # a verdict of another answer: say the cause rather than guess
         return str(verdict.cause)
     return _DETAILS.get(verdict.cause or "", built_for)(content)

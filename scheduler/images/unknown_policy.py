@@ -16,7 +16,7 @@ import msgspec
 
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure, declared_content
 from scheduler.images.platform import InvalidPlatform, Platform, parse_platform
-from scheduler.images.pod_images import EXEMPT, Exempt, ResolvedImage
+from scheduler.images.pod_images import EXEMPT, Exempt, Misfit, ResolvedImage
 
 ANNOTATION = "multiarch-scheduler.io/unknown-images"
 """On a pod or a namespace: its policy."""
@@ -73,7 +73,7 @@ def policy_for(
     return default, problem
 
 
-def is_unknown(answer: ImageAnswer | Exempt) -> bool:
+def is_unknown(answer: ImageAnswer | Exempt | Misfit) -> bool:
     """Whether the policy is asked. A name that no kubelet would pull is known well enough: it runs nowhere."""
     return isinstance(answer, ImageFailure) and answer.cause is not FailureCause.INVALID_REFERENCE
 

@@ -37,6 +37,7 @@ class Cause(enum.StrEnum):
     NOT_AN_IMAGE = "not-an-image"
     SCHEMA1 = "schema1"
     MISLABELLED = "mislabelled"
+    RUNTIME_CLASS = "runtime-class"
     # UNKNOWN
     NODE_UNKNOWN = "node-unknown"
     NODE_OS_VERSION = "node-os-version"

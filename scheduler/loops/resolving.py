@@ -13,10 +13,11 @@ import structlog
 
 from scheduler.api.pod import Pod
 from scheduler.cluster.images import ImageStates
-from scheduler.config.images import UnknownSettings
+from scheduler.config.images import ImageSettings
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
-from scheduler.images.pod_images import PodImage, ResolvedImage, name_on_nodes, pod_images
+from scheduler.images.pod_images import EXEMPT, PodImage, ResolvedImage, name_on_nodes, pod_images
 from scheduler.images.policy import retry_delay
+from scheduler.images.runtime_classes import RuntimeClasses
 from scheduler.images.unknown_policy import (
     UnknownAction,
     UnknownPolicy,
@@ -47,7 +48,7 @@ class Resolving:
 
     def __init__(
         self,
-        settings: UnknownSettings,
+        settings: ImageSettings,
         resolver: Resolver,
         secrets: PullSecrets | None,
         namespaces: NamespaceWatch,
@@ -57,9 +58,10 @@ class Resolving:
         reporting: Reporting,
         metrics: Metrics,
     ) -> None:
-        self._default = parse_unknown_policy(settings.policy)
-        self._after_deadline = parse_unknown_policy(settings.after_deadline)
-        self._deadline = settings.deadline_seconds
+        self._default = parse_unknown_policy(settings.unknown.policy)
+        self._after_deadline = parse_unknown_policy(settings.unknown.after_deadline)
+        self._deadline = settings.unknown.deadline_seconds
+        self._runtime_classes = RuntimeClasses(settings.runtime_classes)
         self._resolver = resolver
         self._namespaces = namespaces
         self._held = held
@@ -73,6 +75,9 @@ class Resolving:
     def request(self, pod: Pod) -> None:
         """Sees to it that the queue is told about the pod's images. Never blocks."""
         images = pod_images(pod)
+        if self._runtime_classes.skips(pod.spec.runtime_class_name):
+            self._tell(pod, tuple(ResolvedImage(image, EXEMPT) for image in images))
+            return
         if self._secrets is None or not pod.spec.image_pull_secrets:
             known = [answer for image in images if (answer := self._known(image)) is not None]
             if len(known) == len(images):
@@ -120,6 +125,8 @@ class Resolving:
             return
         waited = now() - queued.added_at
         settled = images if self._is_held(images) else settle(images, self._policy(queued.pod, waited))
+        if settled is not None:
+            settled = self._runtime_classes.judge(settled, pod.spec.runtime_class_name)
         if settled is None:
             self._ask_again(queued, images, self._deadline - waited)
         elif self._queue.images_known(queued.uid, settled, now()):

@@ -19,6 +19,7 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
+from scheduler.images.node_platform import disagreement
 from scheduler.loops.clock import WakeUp, now
 from scheduler.queue.events import ClusterEvent, EventKind
 from scheduler.queue.queued_pod import Stage
@@ -74,6 +75,7 @@ class NodeWatch:
             log.warning("node not understood", node=node.name, why=str(error))
             return
         self._held[node.name] = hash(tuple(name for image in node.status.images for name in image.names or ()))
+        self._warn_of_labels(old, node)
         for kind in [EventKind.NODE_ADD] if old is None else node_changes(old, node):
             self._events.happened(kind, old, node)
         if old is not None and self._held[node.name] != held:
@@ -81,6 +83,12 @@ class NodeWatch:
 
     def deleted(self, node: Node) -> None:
         self._forget(node.name)
+
+    def _warn_of_labels(self, old: Node | None, new: Node) -> None:
+        """Labels decide; a node whose labels contradict its own kubelet was edited, or rebuilt under its old name."""
+        problem = disagreement(new)
+        if problem is not None and (old is None or disagreement(old) != problem):
+            log.warning("node contradicts itself", node=new.name, why=problem)
 
     def _forget(self, name: str) -> None:
         if self._held.pop(name, None) is not None:

@@ -37,6 +37,7 @@ WRONG = [
         "images: {registries: {caFiles: ca.pem}}\n",
         "images.registries.caFiles: Expected array, got str (value: 'ca.pem')",
     ),
+    ("images: {runtimeClasses: {w: wasm!}}\n", "images.runtimeClasses: w: 'wasm!' is neither 'skip' nor a platform"),
     ("- a list\n", "Expected object, got array"),
     ("a: [\n", "not YAML"),
 ]
