@@ -1,12 +1,14 @@
-"""Affinity as pods state it: node affinity in full; of pod (anti-)affinity, that it is there.
+"""Affinity as pods state it: to nodes, and to or against other pods.
 
-Only the shape. What a term means is in ``selectors``; whether a node satisfies it, in the plugin NodeAffinity.
+Only the shape. What a selector means is in ``selectors``; whether a node satisfies it, in ``cluster.node_selection``;
+which pods it selects, in ``cluster.pod_selectors``.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from scheduler.api.label_selector import LabelSelector
 from scheduler.api.meta import WireStruct
 
 
@@ -37,11 +39,27 @@ class NodeAffinity(WireStruct):
     )
 
 
+class PodAffinityTerm(WireStruct):
+    """The API server has merged the label keys into the selector, so only that counts."""
+
+    topology_key: str = ""
+    label_selector: LabelSelector | None = None
+    namespaces: list[str] = []
+    namespace_selector: LabelSelector | None = None
+
+
+class WeightedPodAffinityTerm(WireStruct):
+    weight: int = 0
+    pod_affinity_term: PodAffinityTerm = msgspec.field(default_factory=PodAffinityTerm)
+
+
 class PodAffinity(WireStruct):
-    required: list[msgspec.Raw] = msgspec.field(
+    """Of ``podAffinity`` and ``podAntiAffinity`` alike."""
+
+    required: list[PodAffinityTerm] = msgspec.field(
         name="requiredDuringSchedulingIgnoredDuringExecution", default_factory=list
     )
-    preferred: list[msgspec.Raw] = msgspec.field(
+    preferred: list[WeightedPodAffinityTerm] = msgspec.field(
         name="preferredDuringSchedulingIgnoredDuringExecution", default_factory=list
     )
 

@@ -2,6 +2,7 @@
 
 Owns shape and meaning (apimachinery ``LabelSelectorAsSelector``): all requirements must hold; an empty selector selects
 everything. One that is absent is for the caller to judge: it selects nothing in some places and everything in others.
+Where one that is malformed matters, ``selectors`` checks it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scheduler.api.meta import WireStruct
-from scheduler.api.selectors import Requirement
+from scheduler.api.requirement import Requirement, all_match
 
 
 class LabelSelectorRequirement(WireStruct):
@@ -29,4 +30,4 @@ class LabelSelector(WireStruct):
         return (*exact, *rest)
 
     def selects(self, labels: Mapping[str, str]) -> bool:
-        return all(requirement.matches(labels.get(requirement.key)) for requirement in self.requirements())
+        return all_match(self.requirements(), labels)

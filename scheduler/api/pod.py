@@ -9,6 +9,7 @@ import msgspec
 
 from scheduler.api.affinity import Affinity
 from scheduler.api.meta import ObjectMeta, WireStruct
+from scheduler.api.topology_spread import TopologySpreadConstraint
 from scheduler.api.volume_sources import CSI, ISCSI, RBD, MigratableSources, OpaqueSource
 
 ResourceList = dict[str, str | int | float]
@@ -96,7 +97,7 @@ class PodSpec(WireStruct):
     node_selector: dict[str, str] = {}
     affinity: Affinity | None = None
     tolerations: list[Toleration] = []
-    topology_spread_constraints: list[msgspec.Raw] = []
+    topology_spread_constraints: list[TopologySpreadConstraint] = []
     scheduling_gates: list[SchedulingGate] = []
     resource_claims: list[msgspec.Raw] = []
     image_pull_secrets: list[LocalObjectReference] = []

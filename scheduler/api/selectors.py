@@ -1,8 +1,8 @@
-"""Node selector terms: what a requirement says about one label value, and which requirements are no sense at all.
+"""Selectors as requirements: of node selector terms and label selectors, which make sense and which do not.
 
-Owns the meaning of an operator and the errors of a malformed term (upstream: component-helpers
-``scheduling/corev1/nodeaffinity`` and apimachinery ``labels.NewRequirement``). It does not know nodes: the plugin
-NodeAffinity asks once per distinct value of a label and gathers the answer for all nodes.
+Owns the errors of what is malformed (upstream: component-helpers ``scheduling/corev1/nodeaffinity``, apimachinery
+``labels.NewRequirement`` and ``LabelSelectorAsSelector``). It knows neither nodes nor pods: ``cluster`` asks once per
+distinct value of a label, or per distinct set of labels, and gathers the answer for all that have it.
 """
 
 from __future__ import annotations
@@ -12,49 +12,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scheduler.api.affinity import NodeSelectorRequirement, NodeSelectorTerm
+from scheduler.api.label_selector import LabelSelector, LabelSelectorRequirement
+from scheduler.api.requirement import Requirement, integer
 
 NAME_FIELD = "metadata.name"
 """The only field of a node that ``matchFields`` can see; any other reads as empty."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?", re.ASCII)
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _MAX_NAME = 63
 _MAX_PREFIX = 253
-_MIN_INT64, _MAX_INT64 = -(2**63), 2**63 - 1
-_MAX_DIGITS = 19  # of an int64; Python refuses to read far longer numbers at all
 
 
 class InvalidSelector(ValueError):
     """A term that can be written but not evaluated; the text says where and why, as the API machinery would."""
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One checked requirement on the label (or field) ``key``."""
-
-    key: str
-    operator: str
-    values: frozenset[str] = frozenset()
-    bound: int = 0
-    """The number that Gt and Lt compare with."""
-
-    def matches(self, value: str | None) -> bool:
-        """Whether a node whose label has this value satisfies the requirement; None means it lacks the label."""
-        match self.operator:
-            case "In":
-                return value is not None and value in self.values
-            case "NotIn":
-                return value is None or value not in self.values
-            case "Exists":
-                return value is not None
-            case "DoesNotExist":
-                return value is None
-            case _:
-                number = None if value is None else _integer(value)
-                if number is None:
-                    return False
-                return number > self.bound if self.operator == "Gt" else number < self.bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +34,15 @@ class Term:
 
     expressions: tuple[Requirement, ...]
     fields: tuple[Requirement, ...]
+
+
+def parse_label_selector(selector: LabelSelector) -> tuple[Requirement, ...]:
+    """All that must hold; nothing for an empty selector, which selects everything. Raises InvalidSelector."""
+    exact = [LabelSelectorRequirement(key, "In", [value]) for key, value in sorted(selector.match_labels.items())]
+    for requirement in selector.match_expressions:
+        if requirement.operator not in {"In", "NotIn", "Exists", "DoesNotExist"}:
+            raise InvalidSelector(f'"{requirement.operator}" is not a valid label selector operator')
+    return tuple(_expression(requirement, "") for requirement in (*exact, *selector.match_expressions))
 
 
 def is_empty(term: NodeSelectorTerm) -> bool:
@@ -92,42 +72,43 @@ def parse_terms(terms: Iterable[NodeSelectorTerm]) -> tuple[Term, ...]:
     return tuple(usable)
 
 
-def _expression(requirement: NodeSelectorRequirement, path: str) -> Requirement:
+def _expression(requirement: NodeSelectorRequirement | LabelSelectorRequirement, path: str) -> Requirement:
     key, operator, values = requirement.key, requirement.operator, requirement.values
+    prefix = f"{path}." if path else ""
     problem = key_problem(key)
     if problem:
-        raise _invalid(f"{path}.key", f'"{key}"', problem)
-    bound = _check_values(operator, values, path)
+        raise _invalid(f"{prefix}key", f'"{key}"', problem)
+    bound = _check_values(operator, values, prefix)
     for i, value in enumerate(values):
         problem = value_problem(value)
         if problem:
-            raise _invalid(f"{path}.values[{i}][{key}]", f'"{value}"', problem)
+            raise _invalid(f"{prefix}values[{i}][{key}]", f'"{value}"', problem)
     return Requirement(key, operator, frozenset(values), bound)
 
 
-def _check_values(operator: str, values: Sequence[str], path: str) -> int:
+def _check_values(operator: str, values: Sequence[str], prefix: str) -> int:
     """Checks number and kind of the values; returns what Gt or Lt compare with, else 0."""
     match operator:
         case "In" | "NotIn":
             if not values:
                 problem = "for 'in', 'notin' operators, values can't be empty"
-                raise InvalidSelector(f"{path}.values: Required value: {problem}")
+                raise InvalidSelector(f"{prefix}values: Required value: {problem}")
         case "Exists" | "DoesNotExist":
             if values:
                 raise _invalid(
-                    f"{path}.values", _go_list(values), "values set must be empty for exists and does not exist"
+                    f"{prefix}values", _go_list(values), "values set must be empty for exists and does not exist"
                 )
         case "Gt" | "Lt":
             if len(values) != 1:
                 problem = "for 'Gt', 'Lt' operators, exactly one value is required"
-                raise _invalid(f"{path}.values", _go_list(values), problem)
-            number = _integer(values[0])
+                raise _invalid(f"{prefix}values", _go_list(values), problem)
+            number = integer(values[0])
             if number is None:
                 problem = "for 'Gt', 'Lt' operators, the value must be an integer"
-                raise _invalid(f"{path}.values[0]", f'"{values[0]}"', problem)
+                raise _invalid(f"{prefix}values[0]", f'"{values[0]}"', problem)
             return number
         case _:
-            raise InvalidSelector(f'{path}.operator: Unsupported value: "{operator}"')
+            raise InvalidSelector(f'{prefix}operator: Unsupported value: "{operator}"')
     return 0
 
 
@@ -160,14 +141,6 @@ def value_problem(value: str) -> str:
             " and must start and end with an alphanumeric character"
         )
     return ""
-
-
-def _integer(text: str) -> int | None:
-    """Go's ``strconv.ParseInt(text, 10, 64)``: None where that fails."""
-    if not _INTEGER.fullmatch(text) or len(text.lstrip("+-0")) > _MAX_DIGITS:
-        return None
-    number = int(text)
-    return number if _MIN_INT64 <= number <= _MAX_INT64 else None
 
 
 def _invalid(path: str, value: str, problem: str) -> InvalidSelector:

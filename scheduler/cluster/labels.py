@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from scheduler.api.selectors import Requirement
+from scheduler.api.requirement import Requirement
 from scheduler.cluster.columns import ID, Ids, Mask, Rows, count, grown
 from scheduler.cluster.interning import Interner
 

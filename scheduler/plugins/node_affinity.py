@@ -14,7 +14,8 @@ from scheduler.api.affinity import NodeAffinity as NodeAffinitySpec
 from scheduler.api.affinity import NodeSelector, PreferredSchedulingTerm
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod, PodSpec
-from scheduler.api.selectors import NAME_FIELD, InvalidSelector, Requirement, Term, is_empty, parse_term, parse_terms
+from scheduler.api.requirement import Requirement
+from scheduler.api.selectors import NAME_FIELD, InvalidSelector, Term, is_empty, parse_term, parse_terms
 from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.api.selectors import Requirement
+from scheduler.api.requirement import Requirement
 from scheduler.cluster.labels import LabelColumns
 
 KEYS = st.sampled_from("ab")

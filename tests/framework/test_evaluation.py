@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from scheduler.api.selectors import Requirement
+from scheduler.api.requirement import Requirement
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import make_pod_info
 from scheduler.cluster.ports import HostPort
