@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # One file for linux/amd64 and linux/arm64: every requirement has wheels for both, so nothing is compiled and the build
-# stage runs the target's own Python. `docker buildx build --platform linux/amd64,linux/arm64 .`
+# stage runs the target's own Python. Holds both commands: multiarch-scheduler (the entry point) and multiarch-extender.
+# `docker buildx build --platform linux/amd64,linux/arm64 .`
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
@@ -11,6 +12,7 @@ RUN /opt/build/bin/pip install --require-hashes --only-binary=:all: --requiremen
  && /opt/scheduler/bin/pip install --require-hashes --only-binary=:all: --requirement /src/requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE /src/
 COPY scheduler/ /src/scheduler/
+COPY extender/ /src/extender/
 WORKDIR /src
 RUN /opt/build/bin/hatchling build --target wheel --directory /wheel
 RUN /opt/scheduler/bin/pip install --no-deps /wheel/*.whl \
