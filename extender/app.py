@@ -154,6 +154,7 @@ class Extender:
             self.metrics,
             Timing(answering.wait_seconds, answering.deadline_seconds),
             self.why_not_synced,
+            logs_access=settings.logging.level == "debug",
         )
         self.tls = self._followed_tls(settings.listening.tls)
         self.listener = Listener(

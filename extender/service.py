@@ -67,7 +67,10 @@ class Timing:
 
 
 class Service:
-    """The handler of the listener. ``why_not_ready`` is asked before each call."""
+    """The handler of the listener. ``why_not_ready`` is asked before each call.
+
+    ``logs_access``: each call is a line at level debug; putting one together that nobody reads would cost a tenth.
+    """
 
     def __init__(
         self,
@@ -82,6 +85,8 @@ class Service:
         metrics: Metrics,
         timing: Timing,
         why_not_ready: Callable[[], str | None],
+        *,
+        logs_access: bool = False,
     ) -> None:
         self._cache = cache
         self._filtering = filtering
@@ -94,6 +99,7 @@ class Service:
         self._metrics = metrics
         self._timing = timing
         self._why_not_ready = why_not_ready
+        self._logs_access = logs_access
         self._verbs = {
             b"/filter": _Verb("filter", self._filter, _filter_failed),
             b"/prioritize": _Verb("prioritize", self._prioritize, _failed),
@@ -137,7 +143,8 @@ class Service:
             self._look_ups.refuse(args.pod, look_up, wake_in)
             self._second_looks.refused(info, asyncio.get_running_loop().time())
         self._metrics.nodes("filter", answer.nodes_in, answer.nodes_out)
-        log.debug("filter", pod=args.pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
+        if self._logs_access:
+            log.debug("filter", pod=args.pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
         return Response(200, answer.body)
 
     def _prioritize(self, body: bytes) -> Response:
@@ -147,7 +154,8 @@ class Service:
         else:
             scores = list(prioritize_nodes(read_nodes(args.nodes)[0], self._weights))
         self._metrics.nodes("prioritize", len(scores), len(scores))
-        log.debug("prioritize", pod=args.pod.key, nodes=len(scores))
+        if self._logs_access:
+            log.debug("prioritize", pod=args.pod.key, nodes=len(scores))
         return Response(200, priorities(scores))
 
     def _preempt(self, body: bytes) -> Answer:
@@ -158,7 +166,8 @@ class Service:
             info, _ = self._pod_info("preempt", args.pod, look_up)
             kept = preempt(args, info, self._judge)
             self._metrics.nodes("preempt", len(given), len(kept))
-            log.debug("preempt", pod=args.pod.key, nodes=len(given), kept=len(kept))
+            if self._logs_access:
+                log.debug("preempt", pod=args.pod.key, nodes=len(given), kept=len(kept))
             return Response(200, preemption_result(kept))
 
         return self._with_images(args.pod, answer)
@@ -166,7 +175,8 @@ class Service:
     async def _bound(self, body: bytes) -> Response:
         args = read_binding_args(body)
         problem = await self._bind(args)
-        log.debug("bind", pod=f"{args.pod_namespace}/{args.pod_name}", node=args.node, problem=problem)
+        if self._logs_access:
+            log.debug("bind", pod=f"{args.pod_namespace}/{args.pod_name}", node=args.node, problem=problem)
         return Response(200, binding_result(problem))
 
     # What they share

@@ -7,17 +7,19 @@ that is refused goes to FailedAndUnresolvableNodes, because evicting pods change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
-from extender.verbs.judging import Judge, is_match
-from extender.wire.answers import FailedNodes, names_result, nodes_result
-from extender.wire.arguments import ExtenderArgs, SentNode, is_given, read_node_names, read_nodes
+from extender.verbs.judging import STRANGE_NODE, Judge, is_match
+from extender.verbs.name_index import NameIndex, slow_rows
+from extender.wire.answers import FailedNodes, echoed_result, names_result, nodes_result
+from extender.wire.arguments import ExtenderArgs, NodeList, is_given, read_nodes
 from scheduler.cluster.pod_info import PodInfo
+
+NO_NODES = names_result((), FailedNodes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +46,48 @@ class Filter:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
+        self._index = NameIndex(judge.nodes)
 
     def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
         if is_given(args.node_names):
-            return self._names(read_node_names(args.node_names), info)
-        return self._nodes(*read_nodes(args.nodes), info)
+            return self._names(args.node_names, info)
+        return self._nodes(args.nodes, info)
 
     def possible(self, info: PodInfo) -> int:
         return self._judge.possible(info)
 
-    def _names(self, names: Sequence[str], info: PodInfo) -> FilterAnswer:
-        failed = FailedNodes()
-        known, rows = self._judge.rows_of(names, failed)
+    def _names(self, raw: msgspec.Raw, info: PodInfo) -> FilterAnswer:
+        rows = self._index.rows(raw)
+        if rows is None:
+            return self._odd_names(raw, info)
         possible = self._judge.keys(info)[rows] >= 0
-        kept = list(compress(known, possible.tobytes()))
-        if len(kept) < len(known):
-            self._judge.refuse(info, known, rows, ~possible, failed)
+        if possible.all():
+            return FilterAnswer(echoed_result(bytes(raw)) if len(rows) else NO_NODES, len(rows), len(rows))
+        kept = self._index.names[rows[possible]].tolist()
+        failed = FailedNodes()
+        refused = rows[~possible]
+        self._judge.refuse(info, self._index.names[refused].tolist(), refused, failed)
+        return FilterAnswer(names_result(kept, failed), len(rows), len(kept))
+
+    def _odd_names(self, raw: msgspec.Raw, info: PodInfo) -> FilterAnswer:
+        """Names among which some are no nodes of ours, or that were not written by Go."""
+        names, rows = slow_rows(raw, self._judge.nodes)
+        failed = FailedNodes()
+        failed.add_strangers((name for name, row in zip(names, rows, strict=True) if row is None), STRANGE_NODE)
+        keys = self._judge.keys(info)
+        known = [(name, row) for name, row in zip(names, rows, strict=True) if row is not None]
+        kept = [name for name, row in known if keys[row] >= 0]
+        refused = [(name, row) for name, row in known if keys[row] < 0]
+        if refused:
+            losers = np.array([row for _, row in refused], dtype=np.intp)
+            self._judge.refuse(info, [name for name, _ in refused], losers, failed)
         return FilterAnswer(names_result(kept, failed), len(names), len(kept))
 
-    def _nodes(self, sent: Sequence[SentNode], raw: Sequence[msgspec.Raw], info: PodInfo) -> FilterAnswer:
+    def _nodes(self, nodes: NodeList | None, info: PodInfo) -> FilterAnswer:
+        sent, bodies = read_nodes(nodes)
         kept: list[msgspec.Raw] = []
         refused: dict[str, list[str]] = {}
-        for verdict, node, body in zip(self._judge.verdicts(info, sent), sent, raw, strict=True):
+        for verdict, node, body in zip(self._judge.verdicts(info, sent), sent, bodies, strict=True):
             if is_match(verdict):
                 kept.append(body)
             else:

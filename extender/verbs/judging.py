@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from extender.wire.answers import FailedNodes
 from extender.wire.arguments import SentNode
 from scheduler.cluster.cache import Cache
-from scheduler.cluster.columns import Mask, RowIndexes
+from scheduler.cluster.columns import RowIndexes
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.cycle import SchedulingCycle
@@ -69,20 +69,11 @@ class Judge:
         row = self.nodes.row_of(name)
         return row is not None and bool(self.keys(info)[row] >= 0)
 
-    def rows_of(self, names: Sequence[str], failed: FailedNodes) -> tuple[Sequence[str], RowIndexes]:
-        """The names that are nodes of ours, with their rows; the others go to ``failed``."""
-        rows = list(map(self.nodes.row_of, names))
-        if None in rows:
-            failed.add_strangers((name for name, row in zip(names, rows, strict=True) if row is None), STRANGE_NODE)
-            names = [name for name, row in zip(names, rows, strict=True) if row is not None]
-        return names, np.array([row for row in rows if row is not None], dtype=np.intp)
-
-    def refuse(self, info: PodInfo, names: Sequence[str], rows: RowIndexes, refused: Mask, failed: FailedNodes) -> None:
-        """Puts the refused nodes of ours into ``failed``, each with its reason."""
-        ids, rejections = self._image_platform.explain(info.pod_class, self.nodes, rows[refused])
-        losers = list(compress(names, refused.tobytes()))
+    def refuse(self, info: PodInfo, names: Sequence[str], rows: RowIndexes, failed: FailedNodes) -> None:
+        """Puts nodes of ours that cannot run the pod into ``failed``, each with its reason."""
+        ids, rejections = self._image_platform.explain(info.pod_class, self.nodes, rows)
         for number, rejection in enumerate(rejections):
-            failed.add(list(compress(losers, (ids == number).tobytes())), ", ".join(rejection.reasons))
+            failed.add(list(compress(names, (ids == number).tobytes())), ", ".join(rejection.reasons))
 
     def verdicts(self, info: PodInfo, sent: Iterable[SentNode]) -> Iterator[PodVerdict]:
         """Of nodes as they describe themselves. Which images they hold is not looked at."""

@@ -7,15 +7,14 @@ and its own filters have passed all of them, so a stale view of ours costs quali
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from extender.verbs.filter import Filter, FilterAnswer
 from extender.verbs.judging import Judge
 from extender.wire.answers import FailedNodes, names_result, nodes_result
-from extender.wire.arguments import ExtenderArgs, is_given, read_node_names, read_nodes
+from extender.wire.arguments import ExtenderArgs, is_given, read_nodes
 from scheduler.cluster.cache import Cache
+from scheduler.cluster.columns import RowIndexes
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.plugins.extension_points import IMAGE_PLATFORM_WEIGHT
 from scheduler.plugins.image_locality import ImageLocality
@@ -37,26 +36,23 @@ class Narrowing(Filter):
 
     def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
         if is_given(args.node_names):
-            names = read_node_names(args.node_names)
-            best = self._best(info, names)
-            if best is None:
-                return self._names(names, info)
-            body = names_result([names[place] for place in best], FailedNodes())
-        else:
-            nodes, raw = read_nodes(args.nodes)
-            names = [node.metadata.name for node in nodes]
-            best = self._best(info, names)
-            if best is None:
-                return self._nodes(nodes, raw, info)
-            body = nodes_result([raw[place] for place in best], FailedNodes())
-        return FilterAnswer(body, len(names), len(best))
+            rows = self._index.rows(args.node_names)
+            best = None if rows is None else self._best(info, rows)
+            if rows is None or best is None:
+                return self._names(args.node_names, info)
+            names: list[str] = self._index.names[rows[best]].tolist()
+            return FilterAnswer(names_result(names, FailedNodes()), len(rows), len(names))
+        sent, bodies = read_nodes(args.nodes)
+        found = [self._judge.nodes.row_of(node.metadata.name) for node in sent]
+        known = np.array([row for row in found if row is not None], dtype=np.intp)
+        best = self._best(info, known) if len(known) == len(bodies) else None
+        if best is None:
+            return self._nodes(args.nodes, info)
+        return FilterAnswer(nodes_result([bodies[place] for place in best], FailedNodes()), len(bodies), len(best))
 
-    def _best(self, info: PodInfo, names: Sequence[str]) -> list[int] | None:
-        """The places of the best names; None where there is nothing to choose."""
-        if len(names) <= self._max_nodes:
-            return None
-        rows = [row for row in map(self._judge.nodes.row_of, names) if row is not None]
-        if len(rows) < len(names):
+    def _best(self, info: PodInfo, rows: RowIndexes) -> list[int] | None:
+        """The places of the best rows; None where there is nothing to choose."""
+        if len(rows) <= self._max_nodes:
             return None
         keys = self._judge.keys(info)[rows]
         if np.count_nonzero(keys >= 0) <= self._max_nodes:

@@ -61,9 +61,13 @@ def echoed_result(raw: bytes) -> bytes:
 
 def nodes_result(nodes: Sequence[msgspec.Raw], failed: FailedNodes) -> bytes:
     """A filter result of whole nodes, as they were sent."""
-    items = b",".join(map(bytes, nodes))
-    tail = f',"FailedNodes":null,"FailedAndUnresolvableNodes":{failed},"Error":""}}'
-    return b'{"Nodes":{"metadata":{},"items":[' + items + b']},"NodeNames":null' + tail.encode()
+    head = b'{"Nodes":{"metadata":{},"items":['
+    tail = f']}},"NodeNames":null,"FailedNodes":null,"FailedAndUnresolvableNodes":{failed},"Error":""}}'.encode()
+    parts: list[bytes | msgspec.Raw] = [b","] * (2 * len(nodes) + 1)
+    parts[1::2] = nodes
+    parts[0] = head
+    parts[-1] = tail if nodes else head + tail
+    return b"".join(parts)  # megabytes: copied once
 
 
 def filter_error(message: str) -> bytes:

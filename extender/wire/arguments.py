@@ -25,14 +25,6 @@ class MalformedBody(ValueError):
     """The body is not what the verb takes. The text is the ``Error`` that kube-scheduler gets."""
 
 
-class ExtenderArgs(msgspec.Struct, gc=False):
-    """Of filter and prioritize. Exactly one of the two lists is given: names, if the caller trusts our own watch."""
-
-    pod: Pod = msgspec.field(name="Pod")
-    nodes: msgspec.Raw = msgspec.field(name="Nodes", default_factory=msgspec.Raw)
-    node_names: msgspec.Raw = msgspec.field(name="NodeNames", default_factory=msgspec.Raw)
-
-
 class ExtenderPreemptionArgs(msgspec.Struct, gc=False):
     """Of preempt. By node name the victims: with their whole pods, or (``MetaVictims``) their UIDs only."""
 
@@ -66,12 +58,18 @@ class SentNode(WireStruct):
     status: SentStatus = msgspec.field(default_factory=SentStatus)
 
 
-class _NodeList(msgspec.Struct):
-    items: list[SentNode] | None = None
+class NodeList(msgspec.Struct, gc=False):
+    """The nodes' own bytes; ``read_nodes`` looks into them."""
 
-
-class _RawNodeList(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
+
+
+class ExtenderArgs(msgspec.Struct, gc=False):
+    """Of filter and prioritize. Exactly one of the two lists is given: names, if the caller trusts our own watch."""
+
+    pod: Pod = msgspec.field(name="Pod")
+    nodes: NodeList | None = msgspec.field(name="Nodes", default=None)
+    node_names: msgspec.Raw = msgspec.field(name="NodeNames", default_factory=msgspec.Raw)
 
 
 class VictimMeta(WireStruct):
@@ -141,8 +139,7 @@ _extender_args = Decoder(ExtenderArgs, "ExtenderArgs")
 _preemption_args = Decoder(ExtenderPreemptionArgs, "ExtenderPreemptionArgs")
 _binding_args = Decoder(ExtenderBindingArgs, "ExtenderBindingArgs")
 _names = Decoder(list[str], "NodeNames")
-_nodes = Decoder(_NodeList, "Nodes")
-_raw_nodes = Decoder(_RawNodeList, "Nodes")
+_node = Decoder(SentNode, "a node")
 _victims = Decoder(Victims, "NodeNameToVictims")
 _meta_victims = Decoder(MetaVictims, "NodeNameToMetaVictims")
 
@@ -172,14 +169,13 @@ def read_node_names(raw: msgspec.Raw) -> list[str]:
     return _names(raw) if is_given(raw) else []
 
 
-def read_nodes(raw: msgspec.Raw) -> tuple[list[SentNode], list[msgspec.Raw]]:
+def read_nodes(nodes: NodeList | None) -> tuple[list[SentNode], list[msgspec.Raw]]:
     """The nodes of a NodeList, twice in the same order: what tells their platforms, and all of their bytes.
 
     Raises MalformedBody.
     """
-    if not is_given(raw):
-        return [], []
-    return _nodes(raw).items or [], _raw_nodes(raw).items or []
+    bodies = (nodes.items if nodes is not None else None) or []
+    return list(map(_node, bodies)), bodies
 
 
 def read_victims(raw: msgspec.Raw) -> MetaVictims:

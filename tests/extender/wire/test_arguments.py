@@ -31,7 +31,7 @@ def test_names_are_read_and_nodes_are_not_there() -> None:
     args = read_extender_args(extender_args(names=["a", "b"]))
     assert args.pod.key == "shop/web-0"
     assert is_given(args.node_names)
-    assert not is_given(args.nodes)
+    assert args.nodes is None
     assert read_node_names(args.node_names) == ["a", "b"]
 
 
