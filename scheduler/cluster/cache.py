@@ -17,13 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
+from scheduler.api.workloads import Workload
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClasses
 from scheduler.cluster.pod_info import PodInfo, uid_of
 from scheduler.cluster.ports import HostPort, host_ports
 from scheduler.cluster.requests import PodRequests, pod_requests
+from scheduler.cluster.selection.carried_terms import CarriedTerm, CarriedTerms
+from scheduler.cluster.selection.matchers import Matchers
+from scheduler.cluster.selection.namespaces import NamespaceLabels
+from scheduler.cluster.selection.workloads import Workloads
+from scheduler.cluster.shapes import PodShape
 from scheduler.cluster.volumes.pod_volumes import PodVolumes, pod_volumes
 
 FINISHED = frozenset({"Succeeded", "Failed"})
@@ -33,25 +40,44 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 class PlacedPod:
     """What must be known of a pod to take it off its node again."""
 
-    __slots__ = ("node", "ports", "requests", "volumes")
+    __slots__ = ("node", "ports", "requests", "shape", "terms", "volumes")
 
-    def __init__(self, node: str, requests: PodRequests, ports: tuple[HostPort, ...], volumes: PodVolumes) -> None:
+    def __init__(
+        self,
+        node: str,
+        requests: PodRequests,
+        ports: tuple[HostPort, ...],
+        volumes: PodVolumes,
+        shape: PodShape,
+        terms: tuple[CarriedTerm, ...],
+    ) -> None:
         self.node = node
         self.requests = requests
         self.ports = ports
         self.volumes = volumes
+        self.shape = shape
+        self.terms = terms
 
     def counts_like(self, other: PlacedPod) -> bool:
-        """Volumes are not looked at: those of a pod never change."""
-        return self.node == other.node and self.requests == other.requests and self.ports == other.ports
+        """Neither volumes nor terms are looked at: those of a pod never change."""
+        return (
+            self.node == other.node
+            and self.shape is other.shape
+            and self.requests == other.requests
+            and self.ports == other.ports
+        )
 
 
 class Cache:
-    """Nodes, and the pods placed on them."""
+    """Nodes, the pods placed on them, and the objects that select pods."""
 
     def __init__(self) -> None:
         self.nodes = NodeTable()
         self.classes = PodClasses()
+        self.namespaces = NamespaceLabels()
+        self.workloads = Workloads()
+        self.matchers = Matchers(self.namespaces)
+        self.carried_terms = CarriedTerms(self.namespaces)
         self._pods: dict[str, PlacedPod] = {}
         self._on_node: dict[str, dict[str, PlacedPod]] = {}
         self._assumed: dict[str, Pod] = {}
@@ -94,7 +120,15 @@ class Cache:
         if not pod.spec.node_name:
             raise ValueError(f"pod {pod.key} is on no node")
         self._assumed.pop(uid, None)
-        self._put(uid, PlacedPod(pod.spec.node_name, pod_requests(pod), host_ports(pod.spec), pod_volumes(pod)))
+        placed = PlacedPod(
+            pod.spec.node_name,
+            pod_requests(pod),
+            host_ports(pod.spec),
+            pod_volumes(pod),
+            self.classes.shapes.of(pod),
+            self.carried_terms.of(pod.spec, pod.metadata.namespace),
+        )
+        self._put(uid, placed)
 
     def update_pod(self, pod: Pod) -> None:
         """A placed pod changed: labels, a resize, or it has finished. Raises as ``add_pod``."""
@@ -109,7 +143,15 @@ class Cache:
         if info.uid in self._pods:
             raise ValueError(f"pod {info.key} is on node {self._pods[info.uid].node} already")
         pod_class = info.pod_class
-        self._put(info.uid, PlacedPod(node, pod_class.requests, pod_class.ports, pod_class.volumes))
+        placed = PlacedPod(
+            node,
+            pod_class.requests,
+            pod_class.ports,
+            pod_class.volumes,
+            info.shape,
+            self.carried_terms.of_class(pod_class),
+        )
+        self._put(info.uid, placed)
         self._assumed[info.uid] = info.pod
 
     def forget(self, uid: str) -> None:
@@ -137,15 +179,39 @@ class Cache:
         """(uid, placed) of every placed pod."""
         return iter(self._pods.items())
 
+    # What pods are selected by
+
+    def add_namespace(self, namespace: Namespace) -> None:
+        """A namespace is there, or changed."""
+        if self.namespaces.put(namespace):
+            self.matchers.namespace_changed(namespace.name)
+
+    def remove_namespace(self, name: str) -> None:
+        """A namespace is gone."""
+        if self.namespaces.drop(name):
+            self.matchers.namespace_changed(name)
+
+    def add_workload(self, workload: Workload) -> None:
+        """A service or a controller is there, or changed."""
+        self.workloads.put(workload)
+
+    def remove_workload(self, workload: Workload) -> None:
+        """A service or a controller is gone."""
+        self.workloads.drop(workload)
+
     # Private
 
     def _place(self, row: int, placed: PlacedPod) -> None:
         self.nodes.place(row, placed.requests, placed.ports)
         self.nodes.volumes.place(row, placed.volumes)
+        self.matchers.place(row, placed.shape)
+        self.carried_terms.place(row, placed.terms)
 
     def _displace(self, row: int, placed: PlacedPod) -> None:
         self.nodes.displace(row, placed.requests, placed.ports)
         self.nodes.volumes.displace(row, placed.volumes)
+        self.matchers.displace(row, placed.shape)
+        self.carried_terms.displace(row, placed.terms)
 
     def _put(self, uid: str, placed: PlacedPod) -> None:
         known = self._pods.get(uid)

@@ -30,6 +30,11 @@ class Interner(Generic[V]):
         """How many distinct values are held now."""
         return len(self._values)
 
+    @property
+    def capacity(self) -> int:
+        """No id is as great as this."""
+        return len(self._uses)
+
     def acquire(self, value: V) -> int:
         """The value's id, one use more."""
         number = self._ids.get(value)

@@ -45,10 +45,27 @@ class LabelColumns:
 
     def matching(self, requirement: Requirement, rows: Rows) -> Mask:
         """Which of the rows satisfy the requirement."""
-        column = self._column(requirement.key)
+        column = self.column(requirement.key)
         if column is None:
             return np.full(count(rows), requirement.matches(None))
         return column.matching(requirement, rows)
+
+    def column(self, key: str) -> LabelColumn | None:
+        """The column of a key; None while no node carries it. Not to be kept: it goes with the last carrier."""
+        column = self._columns.get(key)
+        if column is None and key in self._carriers:
+            column = self._columns[key] = LabelColumn(self._capacity)
+            for row, labels in self._nodes():
+                column.ids[row] = column.values.acquire(labels.get(key))
+        return column
+
+    def ids(self, key: str, rows: Rows) -> Ids | None:
+        """int32[rows]: equal numbers for nodes with equal values of the label; None if no node has it.
+
+        Good until the next change of a node.
+        """
+        column = self._column(key)
+        return None if column is None else column.ids[rows]
 
     def keys(self) -> Iterator[str]:
         """The keys that have a column now."""
@@ -74,11 +91,3 @@ class LabelColumns:
                 column.ids[row] = column.values.acquire(new.get(key))
             if old is not None:
                 column.values.release(int(before))
-
-    def _column(self, key: str) -> LabelColumn | None:
-        column = self._columns.get(key)
-        if column is None and key in self._carriers:
-            column = self._columns[key] = LabelColumn(self._capacity)
-            for row, labels in self._nodes():
-                column.ids[row] = column.values.acquire(labels.get(key))
-        return column

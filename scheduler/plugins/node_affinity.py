@@ -1,12 +1,11 @@
 """NodeAffinity: the pod's node selector, required and preferred node affinity, and what the administrator adds to it.
 
-Mirrors ``plugins/nodeaffinity``. What a requirement means is in ``api.selectors``; here each is evaluated once per
-distinct label value (``cluster.labels``).
+Mirrors ``plugins/nodeaffinity``. Which nodes a selector selects is found out in ``cluster.node_selection``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,9 +13,9 @@ from scheduler.api.affinity import NodeAffinity as NodeAffinitySpec
 from scheduler.api.affinity import NodeSelector, PreferredSchedulingTerm
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod, PodSpec
-from scheduler.api.requirement import Requirement
-from scheduler.api.selectors import NAME_FIELD, InvalidSelector, Term, is_empty, parse_term, parse_terms
-from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
+from scheduler.api.selectors import NAME_FIELD, InvalidSelector, Term, is_empty, parse_term
+from scheduler.cluster.columns import Ids, Mask, Rows, count
+from scheduler.cluster.node_selection import any_term, any_term_of, is_selected, matching, required_terms, selected
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.plugin import (
@@ -62,7 +61,7 @@ class NodeAffinity(FilterPlugin, ScorePlugin):
     # Filter
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
-        required = _required(pod_class.spec)
+        required = required_terms(pod_class.spec)
         if required is None:
             return SKIP if self._added is None and not pod_class.spec.node_selector else None
         names = _only_names(required)
@@ -73,13 +72,7 @@ class NodeAffinity(FilterPlugin, ScorePlugin):
         return OnlyNodes(names)
 
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
-        matches = self._matches_added(nodes, rows)
-        for requirement in _selector(pod_class.spec):
-            matches &= nodes.labels.matching(requirement, rows)
-        required = _required(pod_class.spec)
-        if required is not None:
-            matches &= _any_term(parse_terms(required.node_selector_terms), nodes, rows)
-        return matches
+        return self._matches_added(nodes, rows) & selected(pod_class.spec, nodes, rows)
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         ids = self._matches_added(nodes, rows).astype(np.int32)
@@ -100,7 +93,7 @@ class NodeAffinity(FilterPlugin, ScorePlugin):
         """The sum of the weights of the preferences that the node meets."""
         total = np.zeros(count(rows), dtype=np.int64)
         for term, weight in (*self._added_preferences, *_preferences(_preferred(pod_class.spec))):
-            total += _term(term, nodes, rows) * weight
+            total += matching(term, nodes, rows) * weight
         return total
 
     # Private
@@ -108,7 +101,7 @@ class NodeAffinity(FilterPlugin, ScorePlugin):
     def _matches_added(self, nodes: NodeTable, rows: Rows) -> Mask:
         if self._added is None:
             return np.ones(count(rows), dtype=np.bool_)
-        return _any_term(self._added, nodes, rows)
+        return any_term(self._added, nodes, rows)
 
     def _became_a_match(self, pod: Pod, event: ClusterEvent) -> bool:
         """The node meets all that is required and did not before, or is new."""
@@ -117,31 +110,15 @@ class NodeAffinity(FilterPlugin, ScorePlugin):
 
     def _is_match(self, spec: PodSpec, node: Node) -> bool:
         """The same as ``filter`` for a node that need not be in the table."""
-        labels = node.metadata.labels
-        required = _required(spec)
-        return (
-            (self._added is None or _any_term_of(self._added, node))
-            and all(requirement.matches(labels.get(requirement.key)) for requirement in _selector(spec))
-            and (required is None or _any_term_of(parse_terms(required.node_selector_terms), node))
-        )
+        return (self._added is None or any_term_of(self._added, node)) and is_selected(spec, node)
 
 
 # What the pod says
 
 
-def _required(spec: PodSpec) -> NodeSelector | None:
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    return affinity.required if affinity else None
-
-
 def _preferred(spec: PodSpec) -> Sequence[PreferredSchedulingTerm]:
     affinity = spec.affinity.node_affinity if spec.affinity else None
     return affinity.preferred if affinity else ()
-
-
-def _selector(spec: PodSpec) -> Iterator[Requirement]:
-    for key, value in spec.node_selector.items():
-        yield Requirement(key, "In", frozenset({value}))
 
 
 def _preferences(preferred: Iterable[PreferredSchedulingTerm]) -> Preferences:
@@ -162,38 +139,3 @@ def _only_names(required: NodeSelector) -> frozenset[str] | None:
             return None
         names |= frozenset.intersection(*lists)
     return names if required.node_selector_terms else None
-
-
-# What nodes say to it
-
-
-def _any_term(terms: Iterable[Term], nodes: NodeTable, rows: Rows) -> Mask:
-    matches = np.zeros(count(rows), dtype=np.bool_)
-    for term in terms:
-        matches |= _term(term, nodes, rows)
-    return matches
-
-
-def _term(term: Term, nodes: NodeTable, rows: Rows) -> Mask:
-    matches = np.ones(count(rows), dtype=np.bool_)
-    for requirement in term.expressions:
-        matches &= nodes.labels.matching(requirement, rows)
-    for field in term.fields:
-        matches &= _field(field, nodes, rows)
-    return matches
-
-
-def _field(field: Requirement, nodes: NodeTable, rows: Rows) -> Mask:
-    if field.key != NAME_FIELD:
-        return np.full(count(rows), field.matches(""))
-    named = [row for row in map(nodes.row_of, field.values) if row is not None]
-    return np.isin(indexes(rows), named, invert=field.operator == "NotIn")
-
-
-def _any_term_of(terms: Iterable[Term], node: Node) -> bool:
-    labels = node.metadata.labels
-    return any(
-        all(requirement.matches(labels.get(requirement.key)) for requirement in term.expressions)
-        and all(field.matches(node.name if field.key == NAME_FIELD else "") for field in term.fields)
-        for term in terms
-    )
