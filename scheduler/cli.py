@@ -95,6 +95,41 @@ def platforms(
 
 
 @main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="A KubeSchedulerConfiguration. Default: one profile.")
+@click.option("--images", type=click.Path(path_type=Path), help="YAML or JSON of image: [platform, ...].")
+def evaluate(config: Path | None, images: Path | None) -> None:
+    """Decide cases without a cluster: JSON lines in, an answer line each out.
+
+    A case is {"id", "objects", "pod"}: the objects of a cluster, and the pending pod. What images are built for is
+    looked at only if --images says it.
+    """
+    from scheduler.commands.evaluate import InvalidImages, make_evaluator
+    from scheduler.config.strict import InvalidSettings
+
+    try:
+        evaluator = make_evaluator(config, images)
+    except (InvalidSettings, InvalidImages) as error:
+        raise click.ClickException(str(error)) from error
+    for answer in evaluator.answer_all(sys.stdin.buffer):
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check_config(file: Path) -> None:
+    """Check a file of settings or a KubeSchedulerConfiguration, and show what it comes to."""
+    from scheduler.commands.check_config import describe
+    from scheduler.config.strict import InvalidSettings
+
+    try:
+        for line in describe(file):
+            click.echo(line)
+    except InvalidSettings as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed

@@ -100,6 +100,9 @@ class Settings(Strict, frozen=True):
     kind: Literal["SchedulerSettings"] = "SchedulerSettings"
     scheduler_name: str = "multiarch-scheduler"
     """Pods that name it in spec.schedulerName are ours. Default: multiarch-scheduler."""
+    scheduler_configuration: str | None = None
+    """Path, seen from this file, of a KubeSchedulerConfiguration whose profiles, each with its own name, take the place
+    of schedulerName. Default: none; one profile with every plugin."""
     kube: KubeSettings = KubeSettings()
     serving: ServingSettings = ServingSettings()
     logging: LoggingSettings = LoggingSettings()
@@ -109,8 +112,13 @@ class Settings(Strict, frozen=True):
 
 
 def read_settings(path: Path) -> Settings:
-    """The settings in a YAML file. Raises InvalidSettings."""
-    return _checked(read_document(path, Settings), str(path))
+    """The settings in a YAML file, the paths in it seen from where it stands. Raises InvalidSettings."""
+    settings = _checked(read_document(path, Settings), str(path))
+    if settings.scheduler_configuration is None:
+        return settings
+    return msgspec.structs.replace(
+        settings, scheduler_configuration=str(path.parent / settings.scheduler_configuration)
+    )
 
 
 def parse_settings(text: str, source: str) -> Settings:
@@ -136,6 +144,8 @@ def _checked(settings: Settings, source: str) -> Settings:
         raise InvalidSettings(f"{source}: schedulerName: must not be empty")
     if settings.scheduler_name == "default-scheduler":
         raise InvalidSettings(f"{source}: schedulerName: 'default-scheduler' belongs to kube-scheduler")
+    if settings.scheduler_configuration is not None and settings.scheduler_name != Settings().scheduler_name:
+        raise InvalidSettings(f"{source}: schedulerName: the profiles of schedulerConfiguration have their own names")
     if settings.backoff.max_seconds < settings.backoff.initial_seconds:
         raise InvalidSettings(
             f"{source}: backoff.maxSeconds: {settings.backoff.max_seconds:g} is less than initialSeconds,"
