@@ -214,3 +214,15 @@ class VolumeAttachment(WireStruct):
     @property
     def name(self) -> str:
         return self.metadata.name
+
+
+StorageObject = (
+    PersistentVolumeClaim
+    | PersistentVolume
+    | StorageClass
+    | CSINode
+    | CSIDriver
+    | CSIStorageCapacity
+    | VolumeAttachment
+)
+"""Any of the kinds that decide about volumes."""

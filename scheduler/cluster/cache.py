@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
+from scheduler.api.storage import StorageObject
 from scheduler.api.workloads import Workload
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClasses
@@ -105,6 +106,16 @@ class Cache:
         for placed in self._on_node.get(name, {}).values():
             self._displace(row, placed)
         self.nodes.drop(name)
+
+    # Storage
+
+    def put_storage(self, thing: StorageObject) -> None:
+        """An object of storage is there, or has changed, before or after the pods and nodes that it is about."""
+        self.nodes.volumes.put(thing)
+
+    def drop_storage(self, thing: StorageObject) -> None:
+        """An object of storage is gone."""
+        self.nodes.volumes.drop(thing)
 
     # Pods
 

@@ -59,14 +59,6 @@ class LabelColumns:
                 column.ids[row] = column.values.acquire(labels.get(key))
         return column
 
-    def ids(self, key: str, rows: Rows) -> Ids | None:
-        """int32[rows]: equal numbers for nodes with equal values of the label; None if no node has it.
-
-        Good until the next change of a node.
-        """
-        column = self._column(key)
-        return None if column is None else column.ids[rows]
-
     def keys(self) -> Iterator[str]:
         """The keys that have a column now."""
         return iter(self._columns)

@@ -25,7 +25,7 @@ import numpy as np
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import Likeness, PodInfo
-from scheduler.framework.diagnosis import FitError, diagnose, impossible, no_nodes
+from scheduler.framework.diagnosis import FitError, check, diagnose, impossible, no_nodes
 from scheduler.framework.evaluation import Evaluation
 from scheduler.framework.plan import make_plan
 from scheduler.framework.pod_evaluation import PodEvaluation
@@ -87,6 +87,8 @@ class SchedulingCycle:
         if evaluation.rejection is not None:
             narrowed_by = evaluation.plan.narrowed_by
             return self._unschedulable(impossible(evaluation.rejection, len(self._nodes), narrowed_by))
+        if evaluation.fails:
+            check(evaluation, self._nodes)
         feasible = evaluation.feasible
         if not feasible:
             return self._unschedulable(self._diagnosis(evaluation))

@@ -17,7 +17,7 @@ from scheduler.cluster.node_table import NodeTable
 from scheduler.framework.plan import FIRST_FILTER, NARROWED_OUT, NO_NODE, PASSED, counter_filters
 from scheduler.framework.plugin import FilterPlugin
 from scheduler.framework.pod_evaluation import PodEvaluation
-from scheduler.framework.status import Rejection
+from scheduler.framework.status import AttemptError, Code, Rejection
 
 NO_NODES = "no nodes available to schedule pods"
 
@@ -73,6 +73,14 @@ def diagnose(evaluation: PodEvaluation, nodes: NodeTable) -> FitError:
     plugins = {rejection.plugin for rejection in statuses.rejections} | set(evaluation.plan.narrowed_by)
     message = fit_error_text(len(statuses.rows), reasons)
     return FitError(len(statuses.rows), None, statuses, frozenset(plugins - {""}), message)
+
+
+def check(evaluation: PodEvaluation, nodes: NodeTable) -> None:
+    """Raises AttemptError if a node's status is an error: then the attempt fails, whatever the other nodes say."""
+    statuses = node_statuses(evaluation, nodes)
+    for number in np.unique(statuses.ids[statuses.ids >= 0]).tolist():
+        if statuses.rejections[number].code is Code.ERROR:
+            raise AttemptError(", ".join(statuses.rejections[number].reasons))
 
 
 def fit_error_text(nodes: int, reasons: Counter[str]) -> str:

@@ -85,4 +85,6 @@ def explain_scores(evaluation: PodEvaluation, nodes: NodeTable, feasible: Collec
     for plugin_name, by_row, weight in evaluation.cluster_scores():
         for name, score in zip(feasible, by_row[rows].tolist(), strict=True):
             scores[name][plugin_name] = score * weight
+    for parts in scores.values():
+        parts.update(dict.fromkeys(plan.zero_scores, 0))
     return scores

@@ -19,6 +19,7 @@ from scheduler.framework.plugin import (
     Normalization,
     OnlyNodes,
     ScorePlugin,
+    Skip,
 )
 from scheduler.framework.profile import Profile
 from scheduler.framework.status import AttemptError, Code, Rejection
@@ -44,6 +45,8 @@ class Plan:
     counter_scores: tuple[tuple[CounterScore, int], ...] = ()
     cluster_scores: tuple[tuple[ClusterPlugin, int], ...] = ()
     """Scores that are not row-local."""
+    zero_scores: tuple[str, ...] = ()
+    """Plugins that score every node 0."""
     score_error: AttemptError | None = None
 
     @property
@@ -107,6 +110,7 @@ def _with_scores(
     scaled: list[tuple[ScorePlugin, int]] = []
     counters: list[tuple[CounterScore, int]] = []
     cluster: list[tuple[ClusterPlugin, int]] = []
+    zero: list[str] = []
     error: AttemptError | None = None
     for plugin, weight in profile.scores:
         try:
@@ -116,7 +120,9 @@ def _with_scores(
             continue
         if answer is SKIP:
             continue
-        if isinstance(plugin, ClusterPlugin):
+        if answer is Skip.ZERO:
+            zero.append(plugin.name)
+        elif isinstance(plugin, ClusterPlugin):
             cluster.append((plugin, weight))
         elif isinstance(plugin, CounterScore):
             counters.append((plugin, weight))
@@ -133,6 +139,7 @@ def _with_scores(
         tuple(scaled),
         tuple(counters),
         tuple(cluster),
+        tuple(zero),
         error,
     )
 

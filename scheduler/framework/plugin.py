@@ -44,9 +44,13 @@ Scores = NDArray[np.int64]
 
 
 class Skip(enum.Enum):
-    """``SKIP``: the plugin has nothing to say to pods of this class and is not asked again."""
+    """``SKIP``: the plugin has nothing to say to pods of this class and is not asked again.
+
+    ``ZERO``, as an answer about scores: the same, but it counts as having scored every node 0.
+    """
 
     SKIP = enum.auto()
+    ZERO = enum.auto()
 
 
 SKIP = Skip.SKIP
@@ -160,6 +164,11 @@ class PluginState(ABC):
         """The likeness is forgotten: give back what was registered on its behalf."""
 
     # Filter
+
+    @property
+    def fails(self) -> bool:
+        """Whether ``explain`` may say of some row that nothing can be said of it (``Code.ERROR``). Default: never."""
+        return False
 
     def mask(self) -> Mask | None:
         """bool[size of the node table]: True where the pod may run; None: everywhere. Default: everywhere."""

@@ -85,6 +85,11 @@ class PodEvaluation:
         for state in self._states:
             state.close()
 
+    @property
+    def fails(self) -> bool:
+        """Whether some node may have an error for a status, which ends the attempt; ``diagnosis`` knows."""
+        return any(state.fails for _, state in self._filters)
+
     def filters(self) -> Iterator[tuple[int, PluginState]]:
         """(number in verdict arrays, state) of the filters that are not row-local."""
         return iter(self._filters)

@@ -17,6 +17,8 @@ class Code(enum.StrEnum):
     """Not now: evicting pods may help."""
     UNRESOLVABLE = "UnschedulableAndUnresolvable"
     """Not as long as pod and node are what they are: preemption skips the node."""
+    ERROR = "Error"
+    """Nothing can be said of the node, and that ends the attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from scheduler.framework.plugin import Plugin, PreFilterPlugin, ScorePlugin
+from scheduler.framework.plugin import ClusterPlugin, Plugin, PreFilterPlugin, ScorePlugin
 from scheduler.framework.profile import Profile
 from scheduler.images.matching import DEFAULT_RULES, MatchRules
 from scheduler.plugins.arguments import (
     Arguments,
     ImagePlatformArgs,
+    InterPodAffinityArgs,
     NodeAffinityArgs,
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
+    PodTopologySpreadArgs,
+    VolumeBindingArgs,
     arguments_of,
 )
 from scheduler.plugins.dynamic_resources import DynamicResources
 from scheduler.plugins.extension_points import DEFAULT_PLUGINS, IMAGE_PLATFORM, Point
 from scheduler.plugins.image_locality import ImageLocality
 from scheduler.plugins.image_platform import ImagePlatform
+from scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from scheduler.plugins.node_affinity import NodeAffinity
 from scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from scheduler.plugins.node_name import NodeName
@@ -33,8 +37,13 @@ from scheduler.plugins.node_ports import NodePorts
 from scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
 from scheduler.plugins.node_resources_fit import NodeResourcesFit
 from scheduler.plugins.node_unschedulable import NodeUnschedulable
+from scheduler.plugins.node_volume_limits import NodeVolumeLimits
+from scheduler.plugins.pod_topology_spread import PodTopologySpread
 from scheduler.plugins.taint_toleration import TaintToleration
 from scheduler.plugins.unsupported_fields import UnsupportedFields
+from scheduler.plugins.volume_binding import VolumeBinding
+from scheduler.plugins.volume_restrictions import VolumeRestrictions
+from scheduler.plugins.volume_zone import VolumeZone
 
 Given = Mapping[str, Arguments]
 """Plugin name -> its arguments. A plugin that is absent has its defaults."""
@@ -90,7 +99,7 @@ def make_profile(
     return Profile(
         selection.scheduler_name,
         (UnsupportedFields(), *(plugin for plugin in filters if isinstance(plugin, PreFilterPlugin))),
-        tuple((plugin, weight) for plugin, weight in scores if isinstance(plugin, ScorePlugin)),
+        tuple((plugin, weight) for plugin, weight in scores if isinstance(plugin, ScorePlugin | ClusterPlugin)),
     )
 
 
@@ -118,6 +127,12 @@ _MAKERS: dict[str, Callable[[Given], Plugin]] = {
     NodeAffinity.name: _node_affinity,
     NodePorts.name: lambda _given: NodePorts(),
     NodeResourcesFit.name: lambda given: NodeResourcesFit(arguments_of(NodeResourcesFitArgs, given)),
+    VolumeRestrictions.name: lambda _given: VolumeRestrictions(),
+    NodeVolumeLimits.name: lambda _given: NodeVolumeLimits(),
+    VolumeBinding.name: lambda given: VolumeBinding(arguments_of(VolumeBindingArgs, given)),
+    VolumeZone.name: lambda _given: VolumeZone(),
+    PodTopologySpread.name: lambda given: PodTopologySpread(arguments_of(PodTopologySpreadArgs, given)),
+    InterPodAffinity.name: lambda given: InterPodAffinity(arguments_of(InterPodAffinityArgs, given)),
     DynamicResources.name: lambda _given: DynamicResources(),
     NodeResourcesBalancedAllocation.name: lambda given: NodeResourcesBalancedAllocation(
         arguments_of(NodeResourcesBalancedAllocationArgs, given).names

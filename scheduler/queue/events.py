@@ -13,30 +13,50 @@ from dataclasses import dataclass
 
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
+from scheduler.api.storage import StorageObject
 
 
 class EventKind(enum.StrEnum):
     NODE_ADD = "NodeAdd"
+    NODE_DELETE = "NodeDelete"
     NODE_UPDATE_TAINT = "NodeUpdateTaint"
     NODE_UPDATE_ALLOCATABLE = "NodeUpdateAllocatable"
     NODE_UPDATE_LABEL = "NodeUpdateLabel"
     NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build or runtime
     NODE_UPDATE_IMAGES = "NodeUpdateImages"  # ours: it holds other images than before
+    ASSIGNED_POD_ADD = "AssignedPodAdd"
+    ASSIGNED_POD_LABEL = "AssignedPodUpdatePodLabel"
     ASSIGNED_POD_DELETE = "AssignedPodDelete"
     ASSIGNED_POD_SCALE_DOWN = "AssignedPodUpdatePodScaleDown"
+    TARGET_POD_LABEL = "TargetPodUpdatePodLabel"
     TARGET_POD_TOLERATION = "TargetPodUpdatePodToleration"
     TARGET_POD_SCALE_DOWN = "TargetPodUpdatePodScaleDown"
     TARGET_POD_GATES_ELIMINATED = "TargetPodUpdatePodSchedulingGatesEliminated"
+    CLAIM_ADD = "PersistentVolumeClaimAdd"
+    CLAIM_UPDATE = "PersistentVolumeClaimUpdate"
+    VOLUME_ADD = "PersistentVolumeAdd"
+    VOLUME_UPDATE = "PersistentVolumeUpdate"
+    STORAGE_CLASS_ADD = "StorageClassAdd"
+    STORAGE_CLASS_UPDATE = "StorageClassUpdate"
+    CSI_NODE_ADD = "CSINodeAdd"
+    CSI_NODE_UPDATE = "CSINodeUpdate"
+    CSI_DRIVER_UPDATE = "CSIDriverUpdate"
+    STORAGE_CAPACITY_ADD = "CSIStorageCapacityAdd"
+    STORAGE_CAPACITY_UPDATE = "CSIStorageCapacityUpdate"
+    VOLUME_ATTACHMENT_DELETE = "VolumeAttachmentDelete"
     UNSCHEDULABLE_TIMEOUT = "UnschedulableTimeout"  # wildcard: asked of no hint
+
+
+Subject = Node | Pod | StorageObject
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterEvent:
-    """One change. ``old`` and ``new`` are the Node or Pod before and after it, as far as the kind has them."""
+    """One change. ``old`` and ``new`` are the object before and after it, as far as the kind has them."""
 
     kind: EventKind
-    old: Node | Pod | None = None
-    new: Node | Pod | None = None
+    old: Subject | None = None
+    new: Subject | None = None
 
 
 QueueingHint = Callable[[Pod, ClusterEvent], bool]

@@ -5,6 +5,16 @@ import pytest
 from scheduler.plugins.catalogue import default_profile
 from scheduler.queue.events import ClusterEvent, EventKind
 from tests.builders import a_node, a_pod, a_taint, expressions, required
+from tests.storage_builders import (
+    a_capacity,
+    a_claim,
+    a_csi_driver,
+    a_csi_node,
+    a_storage_class,
+    a_volume,
+    an_attachment,
+    claiming,
+)
 
 HINTS = default_profile("test").hints
 
@@ -26,6 +36,21 @@ PICKY = a_pod(selector={"disk": "ssd"}, node_affinity=required(expressions(("zon
 OPEN, CORDONED = a_node(), a_node(unschedulable=True)
 TAINTED = a_node(taints=[a_taint("t")])
 GPU = {"example.com/gpu": "1"}
+
+CLAIM_ADD, CLAIM_UPDATE = EventKind.CLAIM_ADD, EventKind.CLAIM_UPDATE
+VOLUME_ADD, VOLUME_UPDATE = EventKind.VOLUME_ADD, EventKind.VOLUME_UPDATE
+CLASS_ADD, CLASS_UPDATE = EventKind.STORAGE_CLASS_ADD, EventKind.STORAGE_CLASS_UPDATE
+CSI_NODE_ADD, CSI_NODE_UPDATE = EventKind.CSI_NODE_ADD, EventKind.CSI_NODE_UPDATE
+DRIVER_UPDATE = EventKind.CSI_DRIVER_UPDATE
+CAPACITY_ADD, CAPACITY_UPDATE = EventKind.STORAGE_CAPACITY_ADD, EventKind.STORAGE_CAPACITY_UPDATE
+DETACHED = EventKind.VOLUME_ATTACHMENT_DELETE
+
+CLAIMING = a_pod(spec=claiming("data"))
+EPHEMERAL = a_pod(spec={"volumes": [{"name": "scratch", "ephemeral": {}}]})
+DISK = a_pod(spec={"volumes": [{"name": "disk", "gcePersistentDisk": {"pdName": "disk"}}]})
+INLINE_CSI = a_pod(spec={"volumes": [{"name": "inline", "csi": {"driver": "csi"}}]})
+DATA, OTHER = a_claim("data"), a_claim("other")
+ZONE_A, ZONE_B = ({"topology.kubernetes.io/zone": zone} for zone in "ab")
 
 # plugin, pod, event, may help
 CASES = [
@@ -70,6 +95,89 @@ CASES = [
     ("ImagePlatform", POD, (EventKind.NODE_UPDATE_IMAGES, None, None), True),
     ("ImagePlatform", POD, (PLATFORM, a_node(architecture="amd64"), a_node(architecture="arm64")), True),
     ("ImagePlatform", POD, (PLATFORM, OPEN, a_node(labels={"disk": "ssd"})), False),
+    ("VolumeRestrictions", CLAIMING, (POD_DELETE, a_pod(on="node", spec=claiming("data")), None), True),
+    ("VolumeRestrictions", CLAIMING, (POD_DELETE, a_pod(on="node", spec=claiming("other")), None), False),
+    ("VolumeRestrictions", CLAIMING, (POD_DELETE, None, None), True),
+    ("VolumeRestrictions", DISK, (POD_DELETE, DISK, None), True),
+    ("VolumeRestrictions", DISK, (POD_DELETE, INLINE_CSI, None), False),
+    ("VolumeRestrictions", CLAIMING, (CLAIM_ADD, None, DATA), True),
+    ("VolumeRestrictions", CLAIMING, (CLAIM_ADD, None, OTHER), False),
+    ("VolumeRestrictions", EPHEMERAL, (CLAIM_ADD, None, a_claim("pod-scratch")), False),
+    ("VolumeRestrictions", CLAIMING, (ADD, None, OPEN), True),
+    ("NodeVolumeLimits", CLAIMING, (CSI_NODE_ADD, None, a_csi_node()), True),
+    (
+        "NodeVolumeLimits",
+        CLAIMING,
+        (CSI_NODE_UPDATE, a_csi_node(drivers={"csi": 1}), a_csi_node(drivers={"csi": 2})),
+        True,
+    ),
+    ("NodeVolumeLimits", CLAIMING, (CSI_NODE_UPDATE, a_csi_node(), a_csi_node(drivers={"csi": 2})), True),
+    (
+        "NodeVolumeLimits",
+        CLAIMING,
+        (CSI_NODE_UPDATE, a_csi_node(drivers={"csi": 2}), a_csi_node(drivers={"csi": 1})),
+        False,
+    ),
+    (
+        "NodeVolumeLimits",
+        CLAIMING,
+        (CSI_NODE_UPDATE, a_csi_node(drivers={"csi": 2}), a_csi_node(drivers={"csi": None})),
+        False,
+    ),
+    ("NodeVolumeLimits", CLAIMING, (CSI_NODE_UPDATE, None, a_csi_node()), True),
+    ("NodeVolumeLimits", CLAIMING, (POD_DELETE, CLAIMING, None), True),
+    ("NodeVolumeLimits", CLAIMING, (POD_DELETE, DISK, None), True),
+    ("NodeVolumeLimits", CLAIMING, (POD_DELETE, POD, None), False),
+    ("NodeVolumeLimits", CLAIMING, (POD_DELETE, None, None), True),
+    ("NodeVolumeLimits", CLAIMING, (CLAIM_ADD, None, DATA), True),
+    ("NodeVolumeLimits", CLAIMING, (CLAIM_ADD, None, OTHER), False),
+    ("NodeVolumeLimits", EPHEMERAL, (CLAIM_ADD, None, a_claim("pod-scratch")), True),
+    ("NodeVolumeLimits", CLAIMING, (DETACHED, an_attachment(), None), True),
+    ("NodeVolumeLimits", DISK, (DETACHED, an_attachment(attacher="pd.csi.storage.gke.io"), None), True),
+    ("NodeVolumeLimits", DISK, (DETACHED, an_attachment(), None), False),
+    ("NodeVolumeLimits", DISK, (DETACHED, None, None), True),
+    ("VolumeBinding", CLAIMING, (CLASS_ADD, None, a_storage_class()), True),
+    ("VolumeBinding", CLAIMING, (CLASS_UPDATE, a_storage_class(), a_storage_class(zones=["a"])), True),
+    ("VolumeBinding", CLAIMING, (CLASS_UPDATE, a_storage_class(), a_storage_class()), False),
+    ("VolumeBinding", CLAIMING, (CLASS_UPDATE, None, a_storage_class()), True),
+    ("VolumeBinding", CLAIMING, (CLAIM_ADD, None, DATA), True),
+    ("VolumeBinding", CLAIMING, (CLAIM_UPDATE, DATA, DATA), True),
+    ("VolumeBinding", CLAIMING, (CLAIM_UPDATE, OTHER, OTHER), False),
+    ("VolumeBinding", EPHEMERAL, (CLAIM_ADD, None, a_claim("pod-scratch")), True),
+    ("VolumeBinding", CLAIMING, (VOLUME_ADD, None, a_volume()), True),
+    ("VolumeBinding", CLAIMING, (VOLUME_UPDATE, a_volume(), a_volume()), True),
+    ("VolumeBinding", CLAIMING, (ADD, None, OPEN), True),
+    ("VolumeBinding", CLAIMING, (LABEL, OPEN, OPEN), True),
+    ("VolumeBinding", CLAIMING, (CSI_NODE_ADD, None, a_csi_node()), True),
+    ("VolumeBinding", CLAIMING, (CSI_NODE_UPDATE, a_csi_node(), a_csi_node(migrated="kubernetes.io/gce-pd")), True),
+    ("VolumeBinding", CLAIMING, (CSI_NODE_UPDATE, a_csi_node(), a_csi_node(drivers={"csi": 2})), False),
+    ("VolumeBinding", CLAIMING, (CSI_NODE_UPDATE, None, a_csi_node()), True),
+    ("VolumeBinding", INLINE_CSI, (DRIVER_UPDATE, a_csi_driver(capacity=True), a_csi_driver()), True),
+    ("VolumeBinding", INLINE_CSI, (DRIVER_UPDATE, a_csi_driver(), a_csi_driver(capacity=True)), False),
+    ("VolumeBinding", CLAIMING, (DRIVER_UPDATE, a_csi_driver(capacity=True), a_csi_driver()), False),
+    ("VolumeBinding", CLAIMING, (DRIVER_UPDATE, None, a_csi_driver()), True),
+    ("VolumeBinding", CLAIMING, (CAPACITY_ADD, None, a_capacity()), True),
+    ("VolumeBinding", CLAIMING, (CAPACITY_UPDATE, a_capacity(capacity="1Gi"), a_capacity(capacity="2Gi")), True),
+    ("VolumeBinding", CLAIMING, (CAPACITY_UPDATE, a_capacity(capacity=None), a_capacity()), True),
+    (
+        "VolumeBinding",
+        CLAIMING,
+        (CAPACITY_UPDATE, a_capacity(largest="1Gi"), a_capacity(capacity="20Gi", largest="1Gi")),
+        False,
+    ),
+    ("VolumeBinding", CLAIMING, (CAPACITY_UPDATE, a_capacity(), a_capacity(capacity=None)), False),
+    ("VolumeBinding", CLAIMING, (CAPACITY_UPDATE, None, a_capacity()), True),
+    ("VolumeZone", CLAIMING, (CLASS_ADD, None, a_storage_class()), True),
+    ("VolumeZone", CLAIMING, (CLASS_ADD, None, a_storage_class(mode="Immediate")), False),
+    ("VolumeZone", CLAIMING, (ADD, None, OPEN), True),
+    ("VolumeZone", CLAIMING, (LABEL, OPEN, OPEN), True),
+    ("VolumeZone", CLAIMING, (CLAIM_ADD, None, DATA), True),
+    ("VolumeZone", CLAIMING, (CLAIM_UPDATE, DATA, DATA), True),
+    ("VolumeZone", EPHEMERAL, (CLAIM_UPDATE, None, a_claim("pod-scratch")), False),
+    ("VolumeZone", CLAIMING, (VOLUME_ADD, None, a_volume()), True),
+    ("VolumeZone", CLAIMING, (VOLUME_UPDATE, a_volume(labels=ZONE_A), a_volume(labels=ZONE_B)), True),
+    ("VolumeZone", CLAIMING, (VOLUME_UPDATE, a_volume(labels=ZONE_A), a_volume(labels=ZONE_A, phase="Bound")), False),
+    ("VolumeZone", CLAIMING, (VOLUME_UPDATE, None, a_volume()), True),
     ("NodeDeclaredFeatures", POD, (ADD, None, OPEN), True),
 ]
 
@@ -90,6 +198,13 @@ KINDS = {
     "NodePorts": {ADD, POD_DELETE},
     "NodeResourcesFit": {ADD, ALLOCATABLE, POD_DELETE, POD_SCALE_DOWN, EventKind.TARGET_POD_SCALE_DOWN},
     "DynamicResources": set(),
+    "VolumeRestrictions": {POD_DELETE, ADD, CLAIM_ADD},
+    "NodeVolumeLimits": {CSI_NODE_ADD, CSI_NODE_UPDATE, POD_DELETE, CLAIM_ADD, DETACHED},
+    "VolumeBinding": {
+        *(CLASS_ADD, CLASS_UPDATE, CLAIM_ADD, CLAIM_UPDATE, VOLUME_ADD, VOLUME_UPDATE, ADD, LABEL),
+        *(CSI_NODE_ADD, CSI_NODE_UPDATE, DRIVER_UPDATE, CAPACITY_ADD, CAPACITY_UPDATE),
+    },
+    "VolumeZone": {CLASS_ADD, ADD, LABEL, CLAIM_ADD, CLAIM_UPDATE, VOLUME_ADD, VOLUME_UPDATE},
     "NodeDeclaredFeatures": {ADD},
 }
 

@@ -276,6 +276,7 @@ def scores(pod: Pod, feasible: list[Node], cluster: TwinCluster, platform_score=
     enter("NodeResourcesFit", 1, {node.name: least_allocated(pod, node, cluster) for node in feasible})
     if any(requests(pod).get(name) for name in ("cpu", "memory")):
         enter("NodeResourcesBalancedAllocation", 1, {node.name: balance(pod, node, cluster) for node in feasible})
+    enter("VolumeBinding", 1, dict.fromkeys(table, 0))
     enter("ImageLocality", 1, {node.name: locality(pod, node, cluster) for node in feasible})
     return table
 

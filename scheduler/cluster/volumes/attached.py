@@ -7,7 +7,7 @@ as well (upstream: ``plugins/nodevolumelimits/csi.go``, Filter).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,19 @@ class AttachedVolumes:
         """The rows whose pods use the volume."""
         return self._by_pods.get(volume, {}).keys()
 
-    def is_used_on(self, row: int, volume: Attachable) -> bool:
-        """Whether a pod on the row uses the volume."""
-        return row in self._by_pods.get(volume, ())
+    def users(self, row: int, volume: Attachable) -> int:
+        """How many volumes of pods on the row are this one."""
+        return self._by_pods.get(volume, Counter())[row]
+
+    def count_if(self, row: int, driver: str, change: Mapping[Attachable, int]) -> int:
+        """How many volumes of the driver the row would have if so many more (or fewer) of its pods used these."""
+        column = self._counts.get(driver)
+        total = 0 if column is None else column.item(row)
+        for volume, number in change.items():
+            if volume.driver == driver and row not in self._by_attachments.get(volume, ()):
+                users = self.users(row, volume)
+                total += (users + number > 0) - (users > 0)
+        return total
 
     def add_use(self, row: int, volume: Attachable, uses: int = 1) -> None:
         """Pods on the row use the volume ``uses`` times more."""

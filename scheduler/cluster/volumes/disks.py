@@ -7,7 +7,7 @@ behind claims here: of those, only access mode and attach limits matter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from scheduler.api.pod import Volume
@@ -73,7 +73,8 @@ class DisksInUse:
         rows = self._holders.get((wanted.kind, wanted.identity), {})
         return [row for row, counts in rows.items() if any(map(wanted.conflicts, counts))]
 
-    def is_free(self, row: int, wanted: Disk) -> bool:
-        """Whether this disk can be had on this row."""
+    def left(self, row: int, wanted: Disk, without: Iterable[Disk]) -> Iterator[Disk]:
+        """The disks of the same identity that are on the row, each once, if some uses of disks on it ended."""
         counts = self._holders.get((wanted.kind, wanted.identity), {}).get(row)
-        return counts is None or not any(map(wanted.conflicts, counts))
+        if counts is not None:
+            yield from counts - Counter(without)

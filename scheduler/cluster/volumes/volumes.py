@@ -11,10 +11,19 @@ put on again as they are now; no pod is looked at. Only ``cache`` writes here, p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
-from scheduler.api.storage import CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttachment
+from scheduler.api.storage import (
+    CSIDriver,
+    CSINode,
+    CSIStorageCapacity,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+    StorageObject,
+    VolumeAttachment,
+)
 from scheduler.cluster.change_log import ChangeLog
 from scheduler.cluster.volumes.attached import AttachedVolumes
 from scheduler.cluster.volumes.disks import DisksInUse
@@ -85,6 +94,22 @@ class Volumes:
             return None
         return None if found is None or not found.handle else ClaimedVolume(found, True)
 
+    def attachables(self, held: PodVolumes) -> Iterator[Attachable]:
+        """As what a placed pod's volumes are counted, each use once."""
+        yield from held.attached
+        for use in held.claims:
+            counted = self._counted.get(use.key) or self._as_now(use.key)
+            if counted.volume is not None:
+                yield counted.volume
+
+    def faults_of(self, held: PodVolumes) -> Iterator[str]:
+        """Why a placed pod's volumes cannot be counted."""
+        if held.fault:
+            yield held.fault
+        for use in held.claims:
+            if _is_foreign(use, self._counted.get(use.key) or self._as_now(use.key)):
+                yield use.foreign()
+
     def revision(self, wanted: PodVolumes) -> Hashable:
         """A value that differs when anything differs that a pod with these volumes depends on, apart from its rows."""
         if wanted is NO_VOLUMES:
@@ -147,6 +172,42 @@ class Volumes:
                 del self._counted[use.key]
 
     # Objects
+
+    def put(self, thing: StorageObject) -> None:
+        """An object of storage is there, or has changed."""
+        match thing:
+            case PersistentVolumeClaim():
+                self.put_claim(thing)
+            case PersistentVolume():
+                self.put_volume(thing)
+            case StorageClass():
+                self.put_class(thing)
+            case CSINode():
+                self.put_node(thing)
+            case CSIDriver():
+                self.storage.put_driver(thing)
+            case CSIStorageCapacity():
+                self.storage.put_capacity(thing)
+            case VolumeAttachment():
+                self.put_attachment(thing)
+
+    def drop(self, thing: StorageObject) -> None:
+        """An object of storage is gone."""
+        match thing:
+            case PersistentVolumeClaim():
+                self.drop_claim(thing.key)
+            case PersistentVolume():
+                self.drop_volume(thing.name)
+            case StorageClass():
+                self.drop_class(thing.name)
+            case CSINode():
+                self.drop_node(thing.name)
+            case CSIDriver():
+                self.storage.drop_driver(thing.name)
+            case CSIStorageCapacity():
+                self.storage.drop_capacity(thing.key)
+            case VolumeAttachment():
+                self.drop_attachment(thing.name)
 
     def put_node(self, node: CSINode) -> None:
         """A node told of its CSI drivers, before or after it joined."""
@@ -227,7 +288,7 @@ class Volumes:
                 self.attached.add_use(row, counted.volume, uses)
             else:
                 self.attached.remove_use(row, counted.volume, -uses)
-        if use.owner is not None and counted.controller is not None and counted.controller != use.owner.uid:
+        if _is_foreign(use, counted):
             self._add_fault(row, use.foreign(), uses)
 
     def _recount(self, keys: Iterable[str]) -> None:
@@ -290,6 +351,11 @@ class Volumes:
         if counted is not None:
             self.attached.remove_attachment(*counted)
             self._counters.touch(counted[0])
+
+
+def _is_foreign(use: ClaimUse, counted: _Counted) -> bool:
+    """Whether an ephemeral volume's claim is there and belongs to somebody else."""
+    return use.owner is not None and counted.controller not in {None, use.owner.uid}
 
 
 def _discard(index: dict[str, set[str]], key: str, member: str) -> None:

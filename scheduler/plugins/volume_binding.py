@@ -1,0 +1,308 @@
+"""VolumeBinding: a node must reach the pod's bound volumes, and there must be or come to be volumes for unbound claims.
+
+Mirrors ``plugins/volumebinding``. What becomes of unbound claims on a node is worked out in
+``cluster.volumes.matching``; carrying it out is for ``loops``. The score prefers nodes whose storage is used less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from scheduler.api.pod import Pod
+from scheduler.api.quantity import value
+from scheduler.api.storage import (
+    MIGRATED_PLUGINS,
+    SELECTED_NODE,
+    WAIT_FOR_FIRST_CONSUMER,
+    CSIDriver,
+    CSINode,
+    CSIStorageCapacity,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+)
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
+from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.pod_class import PodClass
+from scheduler.cluster.pod_info import PodInfo
+from scheduler.cluster.volumes.matching import Found, Matching, Outcome, limit, requested, size
+from scheduler.cluster.volumes.migration import DRIVERS, Untranslatable, plugin_of, translated_affinity
+from scheduler.cluster.volumes.pod_volumes import ClaimUse, claim_use
+from scheduler.cluster.volumes.reach import Reach
+from scheduler.cluster.volumes.storage import StorageObjects
+from scheduler.framework.plugin import SKIP, ClusterPlugin, PluginState, PreFilterAnswer, Scores, Skip
+from scheduler.framework.row_state import FITS, RowState
+from scheduler.framework.status import AttemptError, Code, Rejection
+from scheduler.plugins.arguments import MAX_UTILIZATION, VolumeBindingArgs
+from scheduler.plugins.resource_strategies import broken_line
+from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
+
+REASON_UNREACHABLE = "node(s) didn't match PersistentVolume's node affinity"
+REASON_NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
+REASON_NO_SPACE = "node(s) did not have enough free storage"
+REASON_VOLUME_GONE = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+REASON_IMMEDIATE = "pod has unbound immediate PersistentVolumeClaims"
+
+DEFAULTS = VolumeBindingArgs()
+
+
+class VolumeBinding(ClusterPlugin):
+    """Filters by where volumes are or can be made; scores 0 where nothing is left to bind."""
+
+    name = "VolumeBinding"
+
+    def __init__(self, arguments: VolumeBindingArgs = DEFAULTS) -> None:
+        self._by_percent = [broken_line(arguments.shape, percent) for percent in range(MAX_UTILIZATION + 1)]
+
+    @property
+    def hints(self) -> QueueingHints:
+        return {
+            EventKind.STORAGE_CLASS_ADD: always,
+            EventKind.STORAGE_CLASS_UPDATE: _allows_other_topologies,
+            EventKind.CLAIM_ADD: _is_claim_of,
+            EventKind.CLAIM_UPDATE: _is_claim_of,
+            EventKind.VOLUME_ADD: always,
+            EventKind.VOLUME_UPDATE: always,
+            EventKind.NODE_ADD: always,
+            EventKind.NODE_UPDATE_LABEL: always,
+            EventKind.CSI_NODE_ADD: always,
+            EventKind.CSI_NODE_UPDATE: _migrates_others,
+            EventKind.CSI_DRIVER_UPDATE: _stopped_telling_capacity,
+            EventKind.STORAGE_CAPACITY_ADD: always,
+            EventKind.STORAGE_CAPACITY_UPDATE: _makes_larger_volumes,
+        }
+
+    def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
+        return None if pod_class.volumes.claims else SKIP
+
+    def pre_score(self, pod_class: PodClass) -> Skip | None:
+        return None if pod_class.volumes.claims else Skip.ZERO
+
+    def state(self, pod: PodInfo, cache: Cache) -> PluginState:
+        return _State(pod.pod_class, cache.nodes, self._by_percent)
+
+
+class _Bound(NamedTuple):
+    """A bound claim's volume: from where it is reached, also by its driver where a node has handed it over."""
+
+    reach: Reach
+    plugin: str | None = None
+    translated: Reach | None = None
+    fault: str = ""
+
+
+class _State(RowState):
+    judges_more = True
+
+    def __init__(self, pod_class: PodClass, nodes: NodeTable, by_percent: Sequence[int]) -> None:
+        super().__init__(nodes)
+        self._wanted = pod_class.volumes
+        self._by_percent = by_percent
+        self._bound: list[_Bound | None] = []
+        self._selected_nodes: set[str] = set()
+        self._matching: Matching | None = None
+        self._keys: list[str] = []
+        self._scores: Scores = np.zeros(0, dtype=np.int64)
+
+    def revision(self) -> Hashable:
+        return self._nodes.volumes.revision(self._wanted)
+
+    def prepare(self) -> Rejection | None:
+        storage = self._nodes.volumes.storage
+        self._scores = np.zeros(self._nodes.capacity, dtype=np.int64)
+        claims: list[PersistentVolumeClaim] = []
+        for use in self._wanted.claims:
+            claim = storage.claims.get(use.key)
+            reason = _why_impossible(use, claim)
+            if reason is not None:
+                return Rejection(Code.UNRESOLVABLE, VolumeBinding.name, (reason,))
+            claims.extend([claim] if claim is not None else [])
+        unbound = [claim for claim in claims if not claim.is_bound]
+        waiting = [_waits(claim, storage) for claim in unbound]
+        if not all(waiting):
+            return Rejection(Code.UNRESOLVABLE, VolumeBinding.name, (REASON_IMMEDIATE,))
+        self._bound = [_bound(storage.volumes.get(claim.spec.volume_name)) for claim in claims if claim.is_bound]
+        selected = [claim for claim in unbound if SELECTED_NODE in claim.metadata.annotations]
+        self._selected_nodes = {claim.metadata.annotations[SELECTED_NODE] for claim in selected}
+        self._matching = None
+        if unbound:
+            others = [claim for claim in unbound if SELECTED_NODE not in claim.metadata.annotations]
+            self._matching = Matching(others, selected, storage)
+            self._keys = sorted(self._matching.label_keys())
+        return None
+
+    def judge(self, rows: Rows) -> Ids:
+        unreachable, gone, faults = self._judge_bound(rows)
+        found, which = self._found(rows)
+        no_volume = np.array([answer.outcome is Outcome.NO_VOLUME for answer in found], dtype=np.bool_)[which]
+        no_space = np.array([answer.outcome is Outcome.NO_SPACE for answer in found], dtype=np.bool_)[which]
+        self._scores[rows] = np.array([self._score(answer) for answer in found], dtype=np.int64)[which]
+        reasons = (
+            (unreachable, REASON_UNREACHABLE),
+            (no_volume, REASON_NO_VOLUME),
+            (no_space, REASON_NO_SPACE),
+            (gone, REASON_VOLUME_GONE),
+        )
+        bits = np.zeros(count(rows), dtype=np.int32)
+        for bit, (mask, _) in enumerate(reasons):
+            bits |= mask.astype(np.int32) << bit
+        numbers = np.full(1 << len(reasons), FITS, dtype=np.int32)
+        for combination in set(bits.tolist()) - {0}:
+            texts = tuple(text for bit, (_, text) in enumerate(reasons) if combination >> bit & 1)
+            numbers[combination] = self.number(Rejection(Code.UNRESOLVABLE, VolumeBinding.name, texts))
+        verdicts: Ids = numbers[bits]
+        for mask, fault in faults:
+            text = f'running "{VolumeBinding.name}" filter plugin: {fault}'
+            verdicts[mask] = self.number(Rejection(Code.ERROR, VolumeBinding.name, (text,)))
+        return verdicts
+
+    def score(self, possible: Mask) -> Scores | None:
+        return self._scores[: len(possible)]
+
+    def _judge_bound(self, rows: Rows) -> tuple[Mask, Mask, list[tuple[Mask, str]]]:
+        """Which rows do not reach a bound volume, which fail for one that is gone, and which for another fault.
+
+        The first claim that fails decides, as upstream.
+        """
+        undecided = np.ones(count(rows), dtype=np.bool_)
+        unreachable = np.zeros(count(rows), dtype=np.bool_)
+        faults: list[tuple[Mask, str]] = []
+        for bound in self._bound:
+            if bound is None:
+                return unreachable, undecided, faults
+            reached = bound.reach.mask(self._nodes.labels, rows)
+            if bound.plugin is not None:
+                migrated = self._nodes.volumes.drivers.migrated(bound.plugin, rows)
+                if bound.translated is not None:
+                    reached = np.where(migrated, bound.translated.mask(self._nodes.labels, rows), reached)
+                else:
+                    faults.append((undecided & migrated, bound.fault))
+                    undecided &= ~migrated
+            unreachable |= undecided & ~reached
+            undecided &= reached
+        return unreachable, np.zeros(count(rows), dtype=np.bool_), faults
+
+    def _found(self, rows: Rows) -> tuple[list[Found], Ids]:
+        """The distinct answers about the unbound claims, and int32[rows] into them."""
+        if self._matching is None:
+            return [Found(Outcome.FOUND)], np.zeros(count(rows), dtype=np.int32)
+        nodes, listed = self._nodes, indexes(rows)
+        if self._selected_nodes:
+            name = next(iter(self._selected_nodes))
+            row = nodes.row_of(name) if len(self._selected_nodes) == 1 else None
+            here = np.equal(listed, -1 if row is None else row)
+            answer = self._matching.on(nodes.node(row).metadata.labels) if row is not None and here.any() else None
+            return [Found(Outcome.NO_VOLUME), answer or Found(Outcome.NO_VOLUME)], here.astype(np.int32)
+        columns = [column.ids[rows] for key in self._keys if (column := nodes.labels.column(key)) is not None]
+        live = nodes.live[rows]
+        combined = np.stack([live.astype(np.int32), *(np.where(live, ids, 0) for ids in columns)])
+        _, first, which = np.unique(combined, axis=1, return_index=True, return_inverse=True)
+        answers = [
+            self._matching.on(nodes.node(row).metadata.labels) if nodes.live[row] else Found(Outcome.NO_VOLUME)
+            for row in listed[first].tolist()
+        ]
+        return answers, which.reshape(-1).astype(np.int32)
+
+    def _score(self, found: Found) -> int:
+        """The mean over storage classes of how their storage is used, by the shape of the arguments."""
+        by_class: dict[str, tuple[int, int]] = {}
+        for claim, volume in found.static:
+            asked, there = by_class.get(volume.spec.storage_class_name, (0, 0))
+            by_class[volume.spec.storage_class_name] = (asked + requested(claim), there + size(volume))
+        for claim, capacity in found.dynamic if not found.static else ():
+            if capacity is not None and capacity.capacity is not None:
+                asked, _ = by_class.get(claim.storage_class, (0, 0))
+                by_class[claim.storage_class] = (asked + requested(claim), _bytes(capacity))
+        if not by_class:
+            return 0
+        total = sum(self._by_percent[_utilization(asked, there)] for asked, there in by_class.values())
+        return (2 * total + len(by_class)) // (2 * len(by_class))
+
+
+def _utilization(asked: int, there: int) -> int:
+    return MAX_UTILIZATION if there == 0 or asked > there else asked * MAX_UTILIZATION // there
+
+
+def _why_impossible(use: ClaimUse, claim: PersistentVolumeClaim | None) -> str | None:
+    """Why no node will do for a pod with this claim."""
+    if claim is None:
+        if use.owner is not None:
+            return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{use.name}"'
+        return f'persistentvolumeclaim "{use.name}" not found'
+    if claim.status.phase == "Lost":
+        volume = claim.spec.volume_name
+        return f'persistentvolumeclaim "{use.name}" bound to non-existent persistentvolume "{volume}"'
+    if claim.metadata.deletion_timestamp is not None:
+        return f'persistentvolumeclaim "{use.name}" is being deleted'
+    return use.foreign() if use.owner is not None and claim.controller != use.owner.uid else None
+
+
+def _waits(claim: PersistentVolumeClaim, storage: StorageObjects) -> bool:
+    """Whether the claim is to be bound once a node is chosen. Raises AttemptError."""
+    storage_class = storage.classes.get(claim.storage_class) if claim.storage_class else None
+    if storage_class is None:
+        return False
+    if storage_class.volume_binding_mode is None:
+        reason = f'VolumeBindingMode not set for StorageClass "{claim.storage_class}"'
+        raise AttemptError(f'running PreFilter plugin "{VolumeBinding.name}": {reason}')
+    return storage_class.volume_binding_mode == WAIT_FOR_FIRST_CONSUMER and not claim.spec.volume_name
+
+
+def _bound(volume: PersistentVolume | None) -> _Bound | None:
+    if volume is None:
+        return None
+    affinity = volume.spec.node_affinity
+    reach, plugin = Reach(affinity.required if affinity else None), plugin_of(volume.spec)
+    if plugin not in DRIVERS:
+        return _Bound(reach)
+    try:
+        return _Bound(reach, plugin, Reach(translated_affinity(volume)))
+    except Untranslatable as error:
+        return _Bound(reach, plugin, fault=f"could not translate pv: {error}")
+
+
+def _is_claim_of(pod: Pod, event: ClusterEvent) -> bool:
+    """The claim is that of a volume of the pod."""
+    uses = (claim_use(pod, volume) for volume in pod.spec.volumes)
+    claim = event.new
+    return isinstance(claim, PersistentVolumeClaim) and any(use is not None and use.key == claim.key for use in uses)
+
+
+def _allows_other_topologies(_pod: Pod, event: ClusterEvent) -> bool:
+    old, new = event.old, event.new
+    if not (isinstance(old, StorageClass) and isinstance(new, StorageClass)):
+        return True
+    return old.allowed_topologies != new.allowed_topologies
+
+
+def _migrates_others(_pod: Pod, event: ClusterEvent) -> bool:
+    """The node hands other old kinds of volumes to drivers than before."""
+    old, new = event.old, event.new
+    if not (isinstance(old, CSINode) and isinstance(new, CSINode)):
+        return True
+    return old.metadata.annotations.get(MIGRATED_PLUGINS) != new.metadata.annotations.get(MIGRATED_PLUGINS)
+
+
+def _stopped_telling_capacity(pod: Pod, event: ClusterEvent) -> bool:
+    """The driver of one of the pod's volumes no longer has its capacity looked at."""
+    old, new = event.old, event.new
+    if not (isinstance(old, CSIDriver) and isinstance(new, CSIDriver)):
+        return True
+    stopped = old.spec.storage_capacity and not new.spec.storage_capacity
+    return stopped and any(volume.csi is not None and volume.csi.driver == new.name for volume in pod.spec.volumes)
+
+
+def _makes_larger_volumes(_pod: Pod, event: ClusterEvent) -> bool:
+    old, new = event.old, event.new
+    if not (isinstance(old, CSIStorageCapacity) and isinstance(new, CSIStorageCapacity)):
+        return True
+    before, now = limit(old), limit(new)
+    return now is not None and (before is None or now > before)
+
+
+def _bytes(capacity: CSIStorageCapacity) -> int:
+    return value(capacity.capacity or 0)
