@@ -41,6 +41,7 @@ from scheduler.loops.clock import WakeUp
 from scheduler.loops.reporting import Reporting
 from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
+from scheduler.loops.sharing import Sharing
 from scheduler.loops.watching import UNFINISHED, EventSink, NamespaceWatch, NodeWatch, PodWatch
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
@@ -54,6 +55,9 @@ from scheduler.telemetry.health import HealthServer
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
+
+WARM_START_SECONDS = 5.0
+"""How long the start waits for what other replicas know of images."""
 
 STOP_SECONDS = 5.0
 """For the bindings under way, and again for the events, when stopping. Kubernetes kills after 30 in all."""
@@ -165,6 +169,17 @@ class Scheduler:
                 client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=problem("watch")
             ),
         }
+        self.sharing = (
+            Sharing(
+                settings.sharing,
+                client,
+                self.resolver,
+                on_declared=self.resolving.declared,
+                on_problem=problem("sharing"),
+            )
+            if settings.sharing.enabled
+            else None
+        )
         self.health = HealthServer(
             settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
         )
@@ -195,6 +210,7 @@ class Scheduler:
         version = await wait_until_reachable(self.client, self._problem("connection"))
         log.info("connected", server=self.client.server, version=version)
         async with asyncio.TaskGroup() as group:
+            sharing = await self._start_sharing(group)
             recording = group.create_task(self.recorder.run())
             watching = [group.create_task(watch.run()) for watch in self.watches.values()]
             reporting = group.create_task(self.reporting.run())
@@ -207,8 +223,20 @@ class Scheduler:
                 await self.binding.drain(STOP_SECONDS)
                 await self.resolving.stop()
                 await self.recorder.stop(STOP_SECONDS)
-                for task in (*watching, reporting, recording):
+                for task in (*watching, reporting, recording, *sharing):
                     task.cancel()
+
+    async def _start_sharing(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Before the pods are read, so that what is shared spares asking registries; without, the start goes on."""
+        if self.sharing is None:
+            return []
+        task = group.create_task(self.sharing.run())
+        try:
+            await asyncio.wait_for(self.sharing.synced.wait(), WARM_START_SECONDS)
+            log.info("warm", images=len(self.sharing))
+        except TimeoutError:
+            log.warning("starting without what is known of images", waited=WARM_START_SECONDS)
+        return [task]
 
     def _problem(self, part: str) -> Callable[[str], None]:
         def report(problem: str) -> None:

@@ -99,6 +99,20 @@ class ImageSettings(Strict, frozen=True):
     """Bound of the cache of what images are built for. Default: 64."""
 
 
+class SharingSettings(Strict, frozen=True):
+    """Whether what is known of images is kept in the cluster, as ImagePlatforms objects. Restarts and other replicas
+    then start with it, and administrators can declare what images are built for that cannot be read."""
+
+    enabled: bool = False
+    """Default: false. Takes a permission of its own: ``manifests/sharing``."""
+    max_age_days: Days = 30.0
+    """How long an image is kept that was not seen again. Default: 30."""
+    max_objects: Count = 10_000
+    """How many are kept at most, by and large; the ones not seen for longest go first. Default: 10000."""
+    writes_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 5.0
+    """Default: 5."""
+
+
 def check_images(images: ImageSettings, source: str) -> None:
     """What one field alone does not tell; ``source`` names the file in errors. Raises InvalidSettings."""
     for problem in _problems(images):

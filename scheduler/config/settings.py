@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from scheduler.config.images import ImageSettings, UnknownSettings, check_images
+from scheduler.config.images import ImageSettings, SharingSettings, UnknownSettings, check_images
 from scheduler.config.strict import (
     Count,
     InvalidSettings,
@@ -36,6 +36,7 @@ __all__ = [
     "Seconds",
     "ServingSettings",
     "Settings",
+    "SharingSettings",
     "Strict",
     "UnknownSettings",
     "check_images",
@@ -109,6 +110,7 @@ class Settings(Strict, frozen=True):
     backoff: BackoffSettings = BackoffSettings()
     binding: BindingSettings = BindingSettings()
     images: ImageSettings = ImageSettings()
+    sharing: SharingSettings = SharingSettings()
 
 
 def read_settings(path: Path) -> Settings:

@@ -33,11 +33,13 @@ from scheduler.loops.reporting import Reporting
 from scheduler.loops.watching import NamespaceWatch
 from scheduler.oci.credentials import NO_CREDENTIALS, Keyring
 from scheduler.oci.resolver import Resolver
-from scheduler.queue.queued_pod import QueuedPod
+from scheduler.queue.queued_pod import QueuedPod, Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
+
+_WAITING = frozenset({Stage.AWAITING_IMAGES, Stage.UNSCHEDULABLE})
 
 
 class Resolving:
@@ -86,6 +88,13 @@ class Resolving:
         task = asyncio.create_task(self._resolve(pod, images), name=f"images of {pod.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def declared(self, images: frozenset[str]) -> None:
+        """What is declared of these images, by their full names, has changed: whom does that concern?"""
+        waiting = [queued.pod for queued in self._queue if queued.stage in _WAITING]
+        for pod in waiting:
+            if any(name_on_nodes(image.image) in images for image in pod_images(pod)):
+                self.request(pod)
 
     async def stop(self) -> None:
         for task in self._tasks:
