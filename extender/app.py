@@ -121,11 +121,12 @@ class Extender:
             filtering = Narrowing(self.cache, ImagePlatform(weights), answering.max_nodes)
         forget = self.cache.forget if self.delegate is None else self.delegate.forget
         pods = PodWatch(self.cache, self.look_ups, settings.scheduler_names, forget)
+        nodes = NodeWatch(self.cache)
         namespaces = NamespaceWatch(self.look_ups.wake_namespace)
         problem = self._problem("watch")
         self.watches: dict[str, Reflector[Any]] = {
             "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=problem),
-            "nodes": Reflector(client, "/api/v1/nodes", Node, NodeWatch(self.cache), on_problem=problem),
+            "nodes": Reflector(client, "/api/v1/nodes", Node, nodes, on_problem=problem, on_page=nodes.listed),
             "pods": Reflector(
                 client,
                 "/api/v1/pods",
@@ -133,6 +134,7 @@ class Extender:
                 pods,
                 field_selector=UNFINISHED if counts_pods else PENDING,
                 on_problem=problem,
+                on_page=pods.listed,
             ),
         }
         self.second_looks = SecondLooks(filtering.possible, lambda info: self.look_ups.wake(info.uid))

@@ -43,18 +43,26 @@ class NamespaceWatch(NamespaceAnnotations):
 
 
 class NodeWatch:
-    """The handler of the node reflector."""
+    """The handler of the node reflector, whose pages go to ``listed``."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._listed: set[str] = set()
+
+    def listed(self, nodes: list[Node], first: bool) -> list[Node]:
+        """A page of a fresh list, taken as it comes: whole nodes are large, and what is kept of them is small."""
+        if first:
+            self._listed.clear()
+        for node in nodes:
+            self._listed.add(node.name)
+            self.modified(node)
+        return []
 
     def replaced(self, nodes: list[Node]) -> None:
-        """A fresh list: whatever is not on it is gone."""
-        names = {node.name for node in nodes}
-        for name in [node.name for _, node in self._cache.nodes if node.name not in names]:
+        """The list is complete: whatever was not on it is gone."""
+        for name in [node.name for _, node in self._cache.nodes if node.name not in self._listed]:
             self._cache.remove_node(name)
-        for node in nodes:
-            self.modified(node)
+        self._listed.clear()
 
     def added(self, node: Node) -> None:
         self.modified(node)
@@ -70,7 +78,7 @@ class NodeWatch:
 
 
 class PodWatch:
-    """The handler of the pod reflector.
+    """The handler of the pod reflector, whose pages go to ``listed``.
 
     ``scheduler_names``: whose pods have their images looked up; empty: everybody's. ``forget`` is told of pods that
     will not be bound any more.
@@ -87,15 +95,23 @@ class PodWatch:
         self._look_ups = look_ups
         self._scheduler_names = frozenset(scheduler_names)
         self._forget = forget
+        self._listed: set[str] = set()
+
+    def listed(self, pods: list[Pod], first: bool) -> list[Pod]:
+        """A page of a fresh list, taken as it comes."""
+        if first:
+            self._listed.clear()
+        for pod in pods:
+            self._listed.add(pod.metadata.uid)
+            self.modified(pod)
+        return []
 
     def replaced(self, pods: list[Pod]) -> None:
-        """A fresh list: whatever is not on it is gone."""
-        uids = {pod.metadata.uid for pod in pods}
+        """The list is complete: whatever was not on it is gone."""
         known = {uid for uid, _ in self._cache} | self._look_ups.pods()
-        for uid in known - uids:
+        for uid in known - self._listed:
             self._gone(uid)
-        for pod in pods:
-            self.modified(pod)
+        self._listed.clear()
 
     def added(self, pod: Pod) -> None:
         self.modified(pod)

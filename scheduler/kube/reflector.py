@@ -92,7 +92,9 @@ _SHORTEST_WATCH = 1.0
 class Reflector(Generic[T]):
     """Follows the objects of ``type_`` below ``path``, such as ``/api/v1/pods``.
 
-    ``on_problem`` gets a sentence for each failure and each object that cannot be read.
+    ``on_problem`` gets a sentence for each failure and each object that cannot be read. ``on_page`` gets each page of a
+    list as it comes, and whether it is the first one; what it returns is handed to ``replaced`` in the page's place. A
+    handler that takes the objects there and returns nothing never has a whole list of them in memory.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Reflector(Generic[T]):
         field_selector: str = "",
         label_selector: str = "",
         on_problem: Callable[[str], None] = lambda problem: None,
+        on_page: Callable[[list[T], bool], list[T]] = lambda items, first: items,
         settings: ReflectorSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
@@ -119,6 +122,7 @@ class Reflector(Generic[T]):
         selectors = {"fieldSelector": field_selector, "labelSelector": label_selector}
         self._selectors = {name: value for name, value in selectors.items() if value}
         self._on_problem = on_problem
+        self._on_page = on_page
         self._settings = settings or ReflectorSettings()
         self._clock = clock
         self._draw = draw
@@ -165,7 +169,7 @@ class Reflector(Generic[T]):
         while True:
             body = await self._client.request("GET", self._path, query=query, seconds=self._settings.list_seconds)
             page = self._decoder.page(body)
-            items += page.items
+            items += self._on_page(page.items, "continue" not in query)
             for item in page.invalid:
                 self._skip(item)
             if not page.next:

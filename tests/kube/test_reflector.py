@@ -123,6 +123,22 @@ async def test_a_long_list_is_read_in_pages_and_delivered_whole(server: Scripted
     assert server.requests(WATCH)[0].query["fieldSelector"] == "spec.unschedulable=false"
 
 
+async def test_pages_may_be_taken_as_they_come(server: ScriptedServer, client: ApiClient) -> None:
+    pages: list[tuple[list[str], bool]] = []
+
+    def take(items: list[Node], first: bool) -> list[Node]:
+        pages.append(([item.name for item in items], first))
+        return items[:1] if first else []
+
+    follower = Follower(client, on_page=take)
+    server.script(LIST, listed(node("a", 1), node("b", 2), more="p2"), refused(410, "Expired"))
+    server.script(LIST, listed(node("b", 2), node("c", 3), version=20))
+    async with follower.running():
+        await until(lambda: server.requests(WATCH))
+    assert pages == [(["a", "b"], True), (["b", "c"], True)]
+    assert follower.handler.calls == [("replaced", ["b"])]
+
+
 async def test_pages_that_expire_are_replaced_by_the_whole_list(server: ScriptedServer, follower: Follower) -> None:
     server.script(LIST, listed(node("a", 1), more="p2"), refused(410, "Expired"), listed(node("b", 2), version=20))
     async with follower.running():
