@@ -6,7 +6,7 @@ is for the plugins to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from scheduler.api.node import Taint
 from scheduler.api.pod import Toleration
@@ -33,3 +33,12 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
 def any_tolerates(tolerations: Iterable[Toleration], taint: Taint) -> bool:
     """Whether one of them is enough for the taint."""
     return any(tolerates(toleration, taint) for toleration in tolerations)
+
+
+FORBIDDING = frozenset({"NoSchedule", "NoExecute"})
+"""The effects that keep pods off a node; the other one only makes it less welcome."""
+
+
+def is_tolerated(tolerations: Sequence[Toleration], taints: Iterable[Taint]) -> bool:
+    """Whether no taint keeps the pod off."""
+    return all(any_tolerates(tolerations, taint) for taint in taints if taint.effect in FORBIDDING)

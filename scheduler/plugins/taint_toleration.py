@@ -11,7 +11,7 @@ import numpy as np
 
 from scheduler.api.node import Node, Taint
 from scheduler.api.pod import Pod, Toleration
-from scheduler.api.tolerations import any_tolerates
+from scheduler.api.tolerations import any_tolerates, is_tolerated
 from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
@@ -21,7 +21,6 @@ from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, alway
 
 REASON = "node(s) had untolerated taint(s)"
 
-_FORBIDDING = frozenset({"NoSchedule", "NoExecute"})
 _DISCOURAGING = "PreferNoSchedule"
 
 
@@ -41,7 +40,7 @@ class TaintToleration(FilterPlugin, ScorePlugin):
 
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         tolerations = pod_class.spec.tolerations
-        return nodes.taint_sets.gather(lambda taints: _is_tolerable(tolerations, taints), nodes.taints[rows], np.bool_)
+        return nodes.taint_sets.gather(lambda taints: is_tolerated(tolerations, taints), nodes.taints[rows], np.bool_)
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         return same_for_all(rows, Rejection(Code.UNRESOLVABLE, self.name, (REASON,)))
@@ -52,10 +51,6 @@ class TaintToleration(FilterPlugin, ScorePlugin):
         return nodes.taint_sets.gather(lambda taints: _discouraging(tolerations, taints), nodes.taints[rows], np.int64)
 
 
-def _is_tolerable(tolerations: Sequence[Toleration], taints: Iterable[Taint]) -> bool:
-    return all(any_tolerates(tolerations, taint) for taint in taints if taint.effect in _FORBIDDING)
-
-
 def _discouraging(tolerations: Sequence[Toleration], taints: Iterable[Taint]) -> int:
     return sum(not any_tolerates(tolerations, taint) for taint in taints if taint.effect == _DISCOURAGING)
 
@@ -63,5 +58,5 @@ def _discouraging(tolerations: Sequence[Toleration], taints: Iterable[Taint]) ->
 def _became_tolerable(pod: Pod, event: ClusterEvent) -> bool:
     """The node's taints are tolerated now and were not, or the node is new."""
     tolerations = pod.spec.tolerations
-    was = isinstance(event.old, Node) and _is_tolerable(tolerations, event.old.spec.taints)
-    return isinstance(event.new, Node) and _is_tolerable(tolerations, event.new.spec.taints) and not was
+    was = isinstance(event.old, Node) and is_tolerated(tolerations, event.old.spec.taints)
+    return isinstance(event.new, Node) and is_tolerated(tolerations, event.new.spec.taints) and not was

@@ -1,14 +1,13 @@
 """UnsupportedFields: a pod that asks for what is not decided here yet is not placed as if it had not asked.
 
-Ours, and meant to go: kube-scheduler's plugins PodTopologySpread, InterPodAffinity, VolumeBinding and its relatives
-decide these fields; until they are here, such pods wait with a sentence that names the field.
+Ours, and meant to go: kube-scheduler's plugin VolumeBinding and its relatives decide these fields; until they are here,
+such pods wait with a sentence that names the field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scheduler.api.affinity import PodAffinity
 from scheduler.api.pod import PodSpec, Volume
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.plugin import SKIP, PreFilterAnswer, PreFilterPlugin
@@ -39,18 +38,8 @@ class UnsupportedFields(PreFilterPlugin):
 
 
 def _unsupported(spec: PodSpec) -> Iterator[str]:
-    if spec.topology_spread_constraints:
-        yield "spec.topologySpreadConstraints"
-    if spec.affinity is not None and _has_terms(spec.affinity.pod_affinity):
-        yield "spec.affinity.podAffinity"
-    if spec.affinity is not None and _has_terms(spec.affinity.pod_anti_affinity):
-        yield "spec.affinity.podAntiAffinity"
     for volume in spec.volumes:
         yield from _unsupported_sources(volume)
-
-
-def _has_terms(affinity: PodAffinity | None) -> bool:
-    return affinity is not None and bool(affinity.required or affinity.preferred)
 
 
 def _unsupported_sources(volume: Volume) -> Iterator[str]:

@@ -8,8 +8,6 @@ from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.plugins.catalogue import default_profile
 from tests.builders import a_node, a_pod
 
-TERM = "requiredDuringSchedulingIgnoredDuringExecution"
-
 
 def decide(spec):
     cache = Cache()
@@ -21,9 +19,6 @@ def decide(spec):
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        ({"topologySpreadConstraints": [{"maxSkew": 1}]}, "spec.topologySpreadConstraints"),
-        ({"affinity": {"podAffinity": {TERM: [{"topologyKey": "zone"}]}}}, "spec.affinity.podAffinity"),
-        ({"affinity": {"podAntiAffinity": {TERM: [{"topologyKey": "zone"}]}}}, "spec.affinity.podAntiAffinity"),
         (
             {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]},
             "spec.volumes[].persistentVolumeClaim",
@@ -55,7 +50,6 @@ def test_several_fields_are_named_once_each():
     "spec",
     [
         {},
-        {"affinity": {"podAffinity": {}, "podAntiAffinity": {TERM: []}}},
         {
             "volumes": [
                 {"name": "a", "emptyDir": {}},
