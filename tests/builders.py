@@ -59,6 +59,7 @@ def a_node(
 def a_pod(
     name: str = "pod",
     *,
+    namespace: str = "default",
     on: str = "",
     requests: Mapping[str, str] | None = None,
     image: str = "registry.example/app:1",
@@ -75,7 +76,7 @@ def a_pod(
     main = {"name": "main", "image": image, "resources": {"requests": dict(requests or {})}, "ports": list(ports)}
     return decoded(
         {
-            "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}", "labels": dict(labels or {})},
+            "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "labels": dict(labels or {})},
             "spec": {
                 "containers": [main] if containers is None else list(containers),
                 "nodeName": on,
@@ -134,6 +135,51 @@ def expressions(*requirements: tuple[str, str, list[str]]) -> Object:
 def fields(*requirements: tuple[str, str, list[str]]) -> Object:
     """A node selector term on fields, of (key, operator, values)."""
     return {"matchFields": [{"key": key, "operator": op, "values": values} for key, op, values in requirements]}
+
+
+def matching(**labels: str) -> Object:
+    """A label selector."""
+    return {"matchLabels": labels}
+
+
+def a_constraint(key: str, selector: Object | None = None, *, soft: bool = False, skew: int = 1, **more: Any) -> Object:
+    """A topology spread constraint. ``more`` in the API's spelling."""
+    return {
+        "topologyKey": key,
+        "maxSkew": skew,
+        "whenUnsatisfiable": "ScheduleAnyway" if soft else "DoNotSchedule",
+        **({} if selector is None else {"labelSelector": selector}),
+        **more,
+    }
+
+
+def spread(*constraints: Object) -> Object:
+    """A pod's spec with these constraints."""
+    return {"topologySpreadConstraints": list(constraints)}
+
+
+def a_pod_term(key: str, selector: Object | None, **more: Any) -> Object:
+    """A term of pod (anti-)affinity. ``more`` in the API's spelling."""
+    return {"topologyKey": key, **({} if selector is None else {"labelSelector": selector}), **more}
+
+
+def near(*terms: Object, wishes: Sequence[tuple[int, Object]] = ()) -> Object:
+    """A pod's spec with pod affinity to these; ``wishes`` are preferred, each with its weight."""
+    return {"affinity": {"podAffinity": _pod_affinity(terms, wishes)}}
+
+
+def away(*terms: Object, wishes: Sequence[tuple[int, Object]] = ()) -> Object:
+    """A pod's spec with pod anti-affinity against these."""
+    return {"affinity": {"podAntiAffinity": _pod_affinity(terms, wishes)}}
+
+
+def _pod_affinity(terms: Sequence[Object], wishes: Sequence[tuple[int, Object]]) -> Object:
+    return {
+        "requiredDuringSchedulingIgnoredDuringExecution": list(terms),
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": weight, "podAffinityTerm": term} for weight, term in wishes
+        ],
+    }
 
 
 def decoded(document: Object, kind: type[T]) -> T:

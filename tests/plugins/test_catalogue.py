@@ -13,6 +13,8 @@ UPSTREAM_ORDER = [
     "NodeVolumeLimits",
     "VolumeBinding",
     "VolumeZone",
+    "PodTopologySpread",
+    "InterPodAffinity",
     "DynamicResources",
     "NodeDeclaredFeatures",
 ]
@@ -21,6 +23,8 @@ UPSTREAM_WEIGHTS = {
     "NodeAffinity": 2,
     "NodeResourcesFit": 1,
     "VolumeBinding": 1,
+    "PodTopologySpread": 2,
+    "InterPodAffinity": 2,
     "DynamicResources": 2,
     "NodeResourcesBalancedAllocation": 1,
     "ImageLocality": 1,

@@ -5,6 +5,7 @@ import pytest
 from scheduler.plugins.catalogue import default_profile
 from scheduler.queue.events import ClusterEvent, EventKind
 from tests.builders import a_node, a_pod, a_taint, expressions, required
+from tests.plugins import hints_about_pods
 from tests.storage_builders import (
     a_capacity,
     a_claim,
@@ -178,6 +179,7 @@ CASES = [
     ("VolumeZone", CLAIMING, (VOLUME_UPDATE, a_volume(labels=ZONE_A), a_volume(labels=ZONE_B)), True),
     ("VolumeZone", CLAIMING, (VOLUME_UPDATE, a_volume(labels=ZONE_A), a_volume(labels=ZONE_A, phase="Bound")), False),
     ("VolumeZone", CLAIMING, (VOLUME_UPDATE, None, a_volume()), True),
+    *hints_about_pods.CASES,
     ("NodeDeclaredFeatures", POD, (ADD, None, OPEN), True),
 ]
 
@@ -205,6 +207,7 @@ KINDS = {
         *(CSI_NODE_ADD, CSI_NODE_UPDATE, DRIVER_UPDATE, CAPACITY_ADD, CAPACITY_UPDATE),
     },
     "VolumeZone": {CLASS_ADD, ADD, LABEL, CLAIM_ADD, CLAIM_UPDATE, VOLUME_ADD, VOLUME_UPDATE},
+    **hints_about_pods.KINDS,
     "NodeDeclaredFeatures": {ADD},
 }
 
