@@ -235,8 +235,8 @@ class Publisher:
 
     def regctl(self, *arguments: str) -> str:
         """Run regctl against the registry and return what it prints; the user's own configuration is not read."""
-        host = f"reg={self.registry.address},tls=disabled"
-        if self.registry.private:
+        host = f"reg={self.registry.address},tls={'disabled' if self.registry.tls is None else 'insecure'}"
+        if self.registry.asks_for_user:
             host += f",user={USER},pass={PASSWORD}"
         environment = {
             "PATH": os.defpath,

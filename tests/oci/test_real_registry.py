@@ -84,7 +84,7 @@ async def test_what_is_missing_or_refused_is_said_in_the_registrys_words(
     assert isinstance(missing, ImageFailure)
     assert missing.message == f"registry {address} answered 404 for oci/there:2: manifest unknown"
     anonymous = await resolver.resolve(f"{address}/oci/there:1")
-    if publisher.registry.private:
+    if publisher.registry.asks_for_user:
         assert isinstance(anonymous, ImageFailure)
         assert anonymous.cause is FailureCause.UNAUTHORIZED
     else:
