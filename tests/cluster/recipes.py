@@ -3,7 +3,8 @@
 A module folder holds only `go.mod` and `go.sum`: its `tool` lines name the commands, its `require` lines pin every
 dependency, and `go.sum` proves what was downloaded. The rows have a module each because their dependencies disagree.
 To move one to another version: `go get -tool <command>@<version> && go mod tidy` in its folder; Kubernetes also needs
-its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder.
+its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder. The oracle is a
+program of ours on the same release: its module holds its source too, in `tests/oracle/program/`.
 
 Nothing runs here; `binaries` builds, and `toolchain` finds the Go to build with.
 """
@@ -74,6 +75,11 @@ class Recipe:
         return self._go_mod(rf"^(?:require)?\s+{re.escape(self.source)} (\S+)", f"no requirement of {self.source}")
 
     @property
+    def built_from(self) -> tuple[Path, ...]:
+        """The files that decide what is built."""
+        return self.folder / "go.mod", self.folder / "go.sum"
+
+    @property
     def go_version(self) -> str:
         """The oldest Go that `go.mod` accepts."""
         return self._go_mod(r"^go (\S+)$", "no go line")
@@ -84,8 +90,7 @@ class Recipe:
         hasher = hashlib.sha256()
         for part in (
             repr(dataclasses.astuple(dataclasses.replace(self, seconds=0, needed=True))).encode(),
-            (self.folder / "go.mod").read_bytes(),
-            (self.folder / "go.sum").read_bytes(),
+            *(path.read_bytes() for path in self.built_from),
         ):
             hasher.update(len(part).to_bytes(8, "big"))
             hasher.update(part)
@@ -96,6 +101,23 @@ class Recipe:
         if found is None:
             raise ValueError(f"{self.folder / 'go.mod'}: {problem}")
         return found.group(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramRecipe(Recipe):
+    """How a program of ours is built, whose source lies beside its `go.mod`; `module` is its folder below `tests/`."""
+
+    @property
+    def folder(self) -> Path:
+        return Path(__file__).parents[1] / self.module
+
+    @property
+    def command(self) -> str:
+        return "."
+
+    @property
+    def built_from(self) -> tuple[Path, ...]:
+        return *super().built_from, *sorted(self.folder.glob("*.go"))
 
 
 RECIPES = (
@@ -115,6 +137,7 @@ RECIPES = (
         variables=_KUBERNETES_VARIABLES,
     ),
     Recipe("kubectl", "kubernetes", "k8s.io/kubernetes", "cmd/kubectl", 30, variables=_KUBERNETES_VARIABLES),
+    ProgramRecipe("oracle", "oracle/program", "k8s.io/kubernetes", "", 160),
     Recipe("kwok", "kwok", "sigs.k8s.io/kwok", "cmd/kwok", 70, files=_KWOK_STAGES),
     Recipe("registry", "registry", "github.com/distribution/distribution/v3", "cmd/registry", 53),
     Recipe("regctl", "regctl", "github.com/regclient/regclient", "cmd/regctl", 4),

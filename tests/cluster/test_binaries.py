@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.cluster import recipes, toolchain
 from tests.cluster.binaries import BuildFailed, NotBuilt, binary, build, cache_directory
-from tests.cluster.recipes import MODULES, RECIPES, Recipe, recipe
+from tests.cluster.recipes import RECIPES, ProgramRecipe, Recipe, recipe
 from tests.cluster.toolchain import NoGo, find_go
 
 if TYPE_CHECKING:
@@ -78,18 +78,22 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
 def test_each_binary_is_pinned_by_a_module_that_names_it(each: Recipe) -> None:
     go_mod = (each.folder / "go.mod").read_text()
     sums = (each.folder / "go.sum").read_text()
-    assert re.search(rf"^(tool)?\s+{re.escape(each.command)}$", go_mod, re.MULTILINE)
+    if isinstance(each, ProgramRecipe):
+        assert each.folder / "main.go" in each.built_from
+    else:
+        assert re.search(rf"^(tool)?\s+{re.escape(each.command)}$", go_mod, re.MULTILINE)
     assert f"{each.source} {each.version} h1:" in sums
     assert re.fullmatch(r"1\.\d+\.\d+", each.go_version)
 
 
-def test_every_staging_module_of_kubernetes_is_of_the_same_release() -> None:
-    go_mod = (MODULES / "kubernetes" / "go.mod").read_text()
+@pytest.mark.parametrize("name", ["kube-apiserver", "oracle"])
+def test_every_staging_module_of_kubernetes_is_of_the_same_release(name: str) -> None:
+    go_mod = (recipe(name).folder / "go.mod").read_text()
     release = recipes.KUBERNETES_VERSION.removeprefix("1.")
     replaced = dict(re.findall(r"^\t(k8s\.io/\S+) => \1 v0\.(\S+)$", go_mod, re.MULTILINE))
     used = re.findall(r"^\t(k8s\.io/\S+) v0\.(?:0\.0|37\.\d+)(?: // indirect)?$", go_mod, re.MULTILINE)
 
-    assert recipe("kube-apiserver").version == f"v{recipes.KUBERNETES_VERSION}"
+    assert recipe(name).version == f"v{recipes.KUBERNETES_VERSION}"
     assert set(replaced.values()) == {release}
     assert used
     assert set(used) <= set(replaced)
@@ -117,6 +121,18 @@ def test_a_changed_pin_is_another_binary(workshop: Workshop, file: str) -> None:
 
     assert build(TOOL, Console(quiet=True)) != before
     assert len(workshop.builds) == 2
+
+
+def test_a_changed_source_of_our_own_program_is_another_binary(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProgramRecipe, "folder", workshop.module)
+    program = ProgramRecipe("program", "program", "example.com/tool", "", 1)
+    before = build(program, Console(quiet=True))
+    (workshop.module / "main.go").write_text("package main\n")
+
+    assert build(program, Console(quiet=True)) != before
+    assert workshop.builds[-1].endswith(" .")
 
 
 def test_two_builds_at_once_build_once(workshop: Workshop) -> None:
