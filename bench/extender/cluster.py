@@ -37,16 +37,22 @@ class BenchExtender:
     registry: str
 
     def pod(self, number: int, image: str = "both") -> dict[str, Any]:
-        """A pending pod whose image is for both Linux platforms, or for one of them."""
-        document = msgspec.to_builtins(a_bench_pod(number, 0))
-        document["spec"]["schedulerName"] = "default-scheduler"
-        document["spec"]["containers"][0]["image"] = f"{self.registry}/bench/{image}:1"
-        return dict(document)
+        """One of 64 pending pods whose image is for both Linux platforms, or of 64 for arm64 alone."""
+        return a_pending_pod(self.registry, number % 64, image)
 
     @property
     def resident_megabytes(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
+
+
+def a_pending_pod(registry: str, number: int, image: str) -> dict[str, Any]:
+    """As kube-scheduler has it from the API server."""
+    document: dict[str, Any] = msgspec.to_builtins(a_bench_pod(number, 0))
+    document["metadata"] |= {"name": f"{image}-{number}", "uid": f"uid-{image}-{number}"}
+    document["spec"]["schedulerName"] = "default-scheduler"
+    document["spec"]["containers"][0]["image"] = f"{registry}/bench/{image}:1"
+    return document
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +66,10 @@ async def bench_extender(nodes: int, placed: int = 0, settings: str = "") -> Asy
         both = [parse_platform(name) for name in ("linux/amd64", "linux/arm64")]
         for name, platforms in (("both", both), ("arm64", both[1:])):
             registry.push_index(f"bench/{name}", "1", platforms)
-        server = await _api_server(stack, nodes, placed)
+        pending = [
+            a_pending_pod(registry.address, number, image) for image in ("both", "arm64") for number in range(64)
+        ]
+        server = await _api_server(stack, nodes, placed, pending)
         (folder / "kubeconfig").write_text(json.dumps(_kubeconfig(server)), encoding="utf-8")
         (folder / "settings.yaml").write_text(settings, encoding="utf-8")
         port, health = _free_port(), _free_port()
@@ -76,7 +85,7 @@ async def bench_extender(nodes: int, placed: int = 0, settings: str = "") -> Asy
             await process.wait()
 
 
-async def _api_server(stack: contextlib.AsyncExitStack, nodes: int, placed: int) -> str:
+async def _api_server(stack: contextlib.AsyncExitStack, nodes: int, placed: int, pending: list[Any]) -> str:
     async def lists(request: web.Request) -> web.StreamResponse:
         if "watch" in request.query:
             response = web.StreamResponse()
@@ -84,11 +93,14 @@ async def _api_server(stack: contextlib.AsyncExitStack, nodes: int, placed: int)
             await asyncio.sleep(3600)
         kind = request.path.rsplit("/", 1)[-1]
         count = {"nodes": nodes, "pods": placed}.get(kind, 0)
-        if kind == "pods" and "spec.nodeName=," in request.query.get("fieldSelector", ""):
+        if kind == "pods" and request.query.get("fieldSelector", "").startswith("spec.nodeName=,"):
             count = 0
         start = int(request.query.get("continue", "0"))
         end = min(start + PODS_PER_PAGE, count)
-        items = b",".join(_item(kind, number, nodes) for number in range(start, end))
+        found = [_item(kind, number, nodes) for number in range(start, end)]
+        if kind == "pods" and end == count:
+            found += map(msgspec.json.encode, pending)
+        items = b",".join(found)
         more = f',"continue":"{end}"' if end < count else ""
         body = b'{"metadata":{"resourceVersion":"1"' + more.encode() + b'},"items":[' + items + b"]}"
         return web.Response(body=body, content_type="application/json")

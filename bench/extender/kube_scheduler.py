@@ -58,6 +58,7 @@ VARIANTS = (
     Variant("filter", {"mode": "filter", "percentage": 0}),
     Variant("narrowed to 16", {"mode": "narrow", "percentage": 0}),
     Variant("delegated", {"mode": "delegated", "percentage": 0}),
+    Variant("delegated, binding too", {"mode": "delegated", "percentage": 0, "bind": True}),
     Variant("delegated, all nodes sent", {"mode": "delegated", "percentage": 100}),
 )
 
