@@ -49,8 +49,9 @@ format: $(READY) ## format the code and sort its imports
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## measure decisions per second against cluster size
+bench: $(READY) ## measure decisions per second against cluster size, and how quickly images are known
 	@$(BIN)/python -m bench.core $(ARGS)
+	@$(BIN)/python -m bench.images
 
 lock: ## renew the requirement locks from pyproject.toml (needs uv)
 	@requirements/renew
