@@ -67,7 +67,7 @@ class Binding:
 
     def submit(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         """Starts the binding of an assumed pod. ``started`` is when its attempt began (``time.perf_counter``)."""
-        task = asyncio.create_task(self._bind(queued, info, node, started), name=f"bind {info.key}")
+        task = asyncio.create_task(self._carry_out(queued, info, node, started), name=f"bind {info.key}")
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
@@ -82,6 +82,13 @@ class Binding:
         self._tasks.discard(task)
         self._freed.set()
 
+    async def _carry_out(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
+        try:
+            await self._bind(queued, info, node, started)
+        except Exception as error:  # a fault of ours must not leave the pod assumed, and never tried again
+            log.exception("binding failed", pod=info.key, node=node)
+            self._failed(info, node, f"{type(error).__name__}: {error}", started)
+
     async def _bind(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         pod = info.pod
         outcome = await bind(self._client, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, node)
@@ -93,19 +100,24 @@ class Binding:
             self._reporting.bound(pod, node)
             log.info("scheduled", pod=info.key, node=node)
             return
+        if outcome.result is BindResult.FAILED:
+            self._failed(info, node, outcome.message, started)
+            return
         self._give_back(info)
+        self._queue.delete(info.uid)
         if outcome.result is BindResult.GONE:
-            self._queue.delete(info.uid)
             log.info("pod gone before binding", pod=info.key)
-        elif outcome.result is BindResult.CONFLICT:
-            self._queue.delete(info.uid)
-            log.warning("somebody else bound the pod", pod=info.key, why=outcome.message)
         else:
-            self._metrics.attempt("error", took)
-            self._metrics.problem("binding")
-            self._reporting.faulted(pod, f"binding to {node} failed: {outcome.message}")
-            if self._queue.fail(info.uid, now()):
-                self._resolve(pod)
+            log.warning("somebody else bound the pod", pod=info.key, why=outcome.message)
+        self._work.set()
+
+    def _failed(self, info: PodInfo, node: str, message: str, started: float) -> None:
+        self._give_back(info)
+        self._metrics.attempt("error", time.perf_counter() - started)
+        self._metrics.problem("binding")
+        self._reporting.faulted(info.pod, f"binding to {node} failed: {message}")
+        if self._queue.fail(info.uid, now()):
+            self._resolve(info.pod)
         self._work.set()
 
     def _give_back(self, info: PodInfo) -> None:

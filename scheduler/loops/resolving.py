@@ -107,18 +107,24 @@ class Resolving:
     async def _resolve(self, pod: Pod, images: tuple[PodImage, ...]) -> None:
         started = now()
         try:
-            keyring = await self._keyring(pod)
+            answers = await self._ask(pod, images)
         except ApiError as error:
             failure = ImageFailure(FailureCause.NETWORK, f"its pull secrets could not be read: {error}")
-            self._tell(pod, tuple(ResolvedImage(image, failure) for image in images))
-            return
+            answers = [failure] * len(images)
+        except Exception as error:  # a fault of ours must not leave the pod waiting for an answer that never comes
+            log.exception("resolution failed", pod=pod.key)
+            failure = ImageFailure(FailureCause.NETWORK, f"asking failed: {type(error).__name__}: {error}")
+            answers = [failure] * len(images)
+        self._metrics.resolution_seconds.observe(now() - started)
+        self._tell(pod, tuple(map(ResolvedImage, images, answers)))
+
+    async def _ask(self, pod: Pod, images: tuple[PodImage, ...]) -> list[ImageAnswer]:
+        keyring = await self._keyring(pod)
         # The kubelet asks the registry at each start of a container whose policy is Always, so an old answer is no use.
         questions = [
             self._resolver.resolve(image.image, keyring, fresh=image.pull_policy == "Always") for image in images
         ]
-        answers = await asyncio.gather(*questions)
-        self._metrics.resolution_seconds.observe(now() - started)
-        self._tell(pod, tuple(map(ResolvedImage, images, answers)))
+        return await asyncio.gather(*questions)
 
     async def _keyring(self, pod: Pod) -> Keyring:
         if self._secrets is None or not pod.spec.image_pull_secrets:

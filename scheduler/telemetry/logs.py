@@ -25,7 +25,11 @@ def configure(settings: LoggingSettings) -> None:
     if settings.format == "json":
         shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        shared += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=36)]
+        # Plain tracebacks: the default ones show local variables, among which a password may be.
+        plain = structlog.dev.plain_traceback
+        shared += [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=36, exception_formatter=plain)
+        ]
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(level),
