@@ -11,7 +11,6 @@ import structlog
 from scheduler.config.settings import LoggingSettings
 from scheduler.telemetry import logs
 
-
 PASSWORD = "sesame"
 
 
