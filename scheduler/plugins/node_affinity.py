@@ -122,12 +122,18 @@ def _preferred(spec: PodSpec) -> Sequence[PreferredSchedulingTerm]:
 
 
 def _preferences(preferred: Iterable[PreferredSchedulingTerm]) -> Preferences:
-    """Those that can count. Raises InvalidSelector, naming the position in the list."""
-    return tuple(
-        (parse_term(term.preference, f"[{i}]"), term.weight)
-        for i, term in enumerate(preferred)
-        if term.weight and not is_empty(term.preference)
-    )
+    """Those that can count. Raises InvalidSelector, naming the positions in the list of all that cannot be read."""
+    found: list[tuple[Term, int]] = []
+    problems: list[str] = []
+    for i, term in enumerate(preferred):
+        if term.weight and not is_empty(term.preference):
+            try:
+                found.append((parse_term(term.preference, f"[{i}]"), term.weight))
+            except InvalidSelector as error:
+                problems.append(str(error))
+    if problems:
+        raise InvalidSelector(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+    return tuple(found)
 
 
 def _only_names(required: NodeSelector) -> frozenset[str] | None:
