@@ -42,7 +42,8 @@ from scheduler.loops.reporting import Reporting
 from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
 from scheduler.loops.sharing import Sharing
-from scheduler.loops.watching import UNFINISHED, EventSink, NamespaceWatch, NodeWatch, PodWatch
+from scheduler.loops.watching import UNFINISHED, EventSink, NodeWatch, PodWatch
+from scheduler.loops.watching_selection import WORKLOADS, NamespaceLabelWatch, WorkloadWatch
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
 from scheduler.plugins.catalogue import default_profile
@@ -131,7 +132,7 @@ class Scheduler:
             registry_settings(settings.images), on_problem=problem("credentials"), observer=self.metrics
         )
         secrets = PullSecrets(client, on_problem=problem("secret")) if settings.images.read_pull_secrets else None
-        namespaces = NamespaceWatch()
+        namespaces = NamespaceLabelWatch(self.cache)
         self.resolving = Resolving(
             settings.images,
             self.resolver,
@@ -169,6 +170,10 @@ class Scheduler:
                 client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=problem("watch")
             ),
         }
+        for kind_name, path, kind in WORKLOADS:
+            self.watches[kind_name] = Reflector(
+                client, path, kind, WorkloadWatch(kind, self.cache), on_problem=problem("watch")
+            )
         self.sharing = (
             Sharing(
                 settings.sharing,

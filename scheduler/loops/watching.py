@@ -21,7 +21,7 @@ from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
 from scheduler.images.node_platform import disagreement
 from scheduler.loops.clock import WakeUp, now
-from scheduler.queue.events import ClusterEvent, EventKind
+from scheduler.queue.events import ClusterEvent, EventKind, Subject
 from scheduler.queue.queued_pod import Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
 from scheduler.telemetry.metrics import Metrics
@@ -40,7 +40,7 @@ class EventSink:
         self._work = work
         self._metrics = metrics
 
-    def happened(self, kind: EventKind, old: Node | Pod | None, new: Node | Pod | None) -> None:
+    def happened(self, kind: EventKind, old: Subject | None, new: Subject | None) -> None:
         moved = self._queue.on_event(ClusterEvent(kind, old, new), now())
         if moved:
             self._metrics.incoming("active", kind, moved)
@@ -91,8 +91,12 @@ class NodeWatch:
             log.warning("node contradicts itself", node=new.name, why=problem)
 
     def _forget(self, name: str) -> None:
-        if self._held.pop(name, None) is not None:
-            self._cache.remove_node(name)
+        row = self._cache.nodes.row_of(name)
+        if self._held.pop(name, None) is None or row is None:
+            return
+        node = self._cache.nodes.node(row)
+        self._cache.remove_node(name)
+        self._events.happened(EventKind.NODE_DELETE, node, None)
 
 
 class NamespaceWatch:
@@ -179,8 +183,8 @@ class PodWatch:
             return
         old = self._assigned.get(uid)
         self._assigned[uid] = pod
-        if old is not None and _scaled_down(old, pod):
-            self._events.happened(EventKind.ASSIGNED_POD_SCALE_DOWN, old, pod)
+        for kind in [EventKind.ASSIGNED_POD_ADD] if old is None else pod_changes(old, pod):
+            self._events.happened(kind, old, pod)
 
     def _is_pending(self, pod: Pod) -> None:
         uid = pod.metadata.uid
@@ -214,6 +218,16 @@ def node_changes(old: Node, new: Node) -> list[EventKind]:
         changes.append(EventKind.NODE_UPDATE_LABEL)
     if _platform_facts(old) != _platform_facts(new):
         changes.append(EventKind.NODE_UPDATE_PLATFORM)
+    return changes
+
+
+def pod_changes(old: Pod, new: Pod) -> list[EventKind]:
+    """What an update of a placed pod can mean to a waiting one (upstream: PodSchedulingPropertiesChange)."""
+    changes = []
+    if old.metadata.labels != new.metadata.labels:
+        changes.append(EventKind.ASSIGNED_POD_LABEL)
+    if _scaled_down(old, new):
+        changes.append(EventKind.ASSIGNED_POD_SCALE_DOWN)
     return changes
 
 

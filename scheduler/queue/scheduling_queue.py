@@ -302,6 +302,8 @@ class SchedulingQueue:
 
 def _own_changes(old: Pod, new: Pod) -> Iterator[EventKind]:
     """Upstream's events of a pending pod about itself (``framework/events.go``: podSchedulingPropertiesChange)."""
+    if old.metadata.labels != new.metadata.labels:
+        yield EventKind.TARGET_POD_LABEL
     if len(old.spec.tolerations) != len(new.spec.tolerations):
         yield EventKind.TARGET_POD_TOLERATION
     if old.spec.resources != new.spec.resources or _requests(old) != _requests(new):

@@ -19,7 +19,10 @@ from scheduler.telemetry.metrics import Metrics
 from tests.builders import a_node, a_pod
 
 OURS = "multiarch-scheduler"
-HINTS = {"Fit": {EventKind.NODE_ADD: always, EventKind.ASSIGNED_POD_DELETE: always}}
+HINTS = {
+    "Fit": {EventKind.NODE_ADD: always, EventKind.ASSIGNED_POD_DELETE: always},
+    "Spread": {EventKind.NODE_DELETE: always, EventKind.ASSIGNED_POD_ADD: always, EventKind.ASSIGNED_POD_LABEL: always},
+}
 
 
 class World:
@@ -40,12 +43,12 @@ class World:
         queued = self.queue.get(f"uid-{name}")
         return queued.stage if queued else None
 
-    def park(self, pod: Pod) -> None:
-        """Lets the pod have been found unschedulable for lack of room."""
+    def park(self, pod: Pod, plugin: str = "Fit") -> None:
+        """Lets the pod have been found unschedulable, for lack of room by default."""
         self.pods.added(pod)
         self.queue.images_known(pod.metadata.uid, answers(pod), 0)
         self.queue.pop(0)
-        self.queue.park(pod.metadata.uid, {"Fit"}, 0)
+        self.queue.park(pod.metadata.uid, {plugin}, 0)
         assert self.stage(pod.metadata.name) is Stage.UNSCHEDULABLE
 
 
@@ -139,6 +142,26 @@ def test_a_new_node_wakes_those_that_wait_for_room(world: World) -> None:
     world.park(ours("waits"))
     world.nodes.added(a_node("new"))
     assert world.stage("waits") in (Stage.ACTIVE, Stage.BACKOFF)
+
+
+def test_a_node_that_is_gone_wakes_those_that_wait_for_an_even_spread(world: World) -> None:
+    world.nodes.added(a_node("old"))
+    world.park(ours("waits"), "Spread")
+    world.nodes.deleted(a_node("never-there"))
+    assert world.stage("waits") is Stage.UNSCHEDULABLE
+    world.nodes.deleted(a_node("old"))
+    assert world.stage("waits") in (Stage.ACTIVE, Stage.BACKOFF)
+
+
+def test_a_placed_pod_wakes_those_that_wait_for_company_when_it_comes_or_is_relabelled(world: World) -> None:
+    world.park(ours("waits"), "Spread")
+    world.pods.added(a_pod("new", on="node"))
+    assert world.stage("waits") in (Stage.ACTIVE, Stage.BACKOFF)
+    world.park(ours("next"), "Spread")
+    world.pods.modified(a_pod("new", on="node"))
+    assert world.stage("next") is Stage.UNSCHEDULABLE
+    world.pods.modified(a_pod("new", on="node", labels={"app": "web"}))
+    assert world.stage("next") in (Stage.ACTIVE, Stage.BACKOFF)
 
 
 def test_a_node_that_is_missing_from_a_fresh_list_is_gone(world: World) -> None:

@@ -18,6 +18,7 @@ from scheduler.queue.scheduling_queue import SchedulingQueue
 HINTS: dict[str, QueueingHints] = {
     "Fit": {EventKind.NODE_ADD: always, EventKind.ASSIGNED_POD_DELETE: lambda pod, event: event.old is not None},
     "Taints": {EventKind.TARGET_POD_TOLERATION: always},
+    "Affinity": {EventKind.TARGET_POD_LABEL: always},
     "ImagePlatform": {EventKind.NODE_UPDATE_PLATFORM: always},
 }
 
@@ -183,6 +184,16 @@ def test_a_toleration_added_to_the_pod_itself_wakes_it(queue: SchedulingQueue) -
     queue.pop(0)
     queue.park("uid-a", {"Taints"}, 0)
     queue.update(a_pod("a", tolerations=1), 20)
+    assert stage(queue, "a") is Stage.ACTIVE
+
+
+def test_other_labels_of_the_pod_itself_wake_it(queue: SchedulingQueue) -> None:
+    make_active(queue, a_pod("a"))
+    queue.pop(0)
+    queue.park("uid-a", {"Affinity"}, 0)
+    relabelled = a_pod("a")
+    relabelled.metadata.labels = {"app": "web"}
+    queue.update(relabelled, 20)
     assert stage(queue, "a") is Stage.ACTIVE
 
 

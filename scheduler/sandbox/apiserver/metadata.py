@@ -15,7 +15,10 @@ _SUFFIX_LENGTH = 5
 _LONGEST_GENERATED = 63
 _NAME_ATTEMPTS = 8
 _COUNTS_GENERATIONS = frozenset(
-    ["Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "PodDisruptionBudget", "PriorityClass"]
+    [
+        *("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"),
+        *("PodDisruptionBudget", "PriorityClass"),
+    ]
 )
 _SERVER_FIELDS = ("creationTimestamp", "uid", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 

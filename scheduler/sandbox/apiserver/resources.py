@@ -121,6 +121,13 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(kind="ConfigMap", plural="configmaps", short_names=("cm",)),
     Resource(kind="ServiceAccount", plural="serviceaccounts", short_names=("sa",)),
     Resource(kind="Service", plural="services", short_names=("svc",), categories=("all",), status=True),
+    Resource(
+        kind="ReplicationController",
+        plural="replicationcontrollers",
+        short_names=("rc",),
+        categories=("all",),
+        status=True,
+    ),
     Resource(kind="PersistentVolume", plural="persistentvolumes", namespaced=False, short_names=("pv",), status=True),
     Resource(kind="PersistentVolumeClaim", plural="persistentvolumeclaims", short_names=("pvc",), status=True),
     Resource(kind="LimitRange", plural="limitranges", short_names=("limits",)),

@@ -91,6 +91,13 @@ def _default_workload(workload: Document) -> None:
     _default_daemon_set(workload)
 
 
+def _default_replication_controller(controller: Document) -> None:
+    _default_workload(controller)
+    labels = dig(controller, "spec", "template", "metadata", "labels")
+    if isinstance(labels, dict) and not controller["spec"].get("selector"):
+        controller["spec"]["selector"] = dict(labels)
+
+
 def _default_daemon_set(workload: Document) -> None:
     if isinstance(template := dig(workload, "spec", "template", "spec"), dict):
         default_pod_spec(template)
@@ -108,6 +115,7 @@ _DEFAULTS: dict[str, Callable[[Document], None]] = {
     "PriorityClass": _default_priority_class,
     "Deployment": _default_workload,
     "ReplicaSet": _default_workload,
+    "ReplicationController": _default_replication_controller,
     "StatefulSet": _default_workload,
     "DaemonSet": _default_daemon_set,
 }

@@ -133,6 +133,14 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _AGE,
         *_SELECTED,
     ),
+    "ReplicationController": (
+        _NAME,
+        Column("Desired", number("spec.replicas"), kind="integer"),
+        Column("Current", number("status.replicas"), kind="integer"),
+        Column("Ready", number("status.readyReplicas"), kind="integer"),
+        _AGE,
+        *_SELECTED,
+    ),
     "StatefulSet": (_NAME, Column("Ready", out_of("status.readyReplicas", "spec.replicas")), _AGE, *_CONTAINERS),
     "DaemonSet": (
         _NAME,
