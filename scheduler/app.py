@@ -1,14 +1,16 @@
 """The composition root: settings -> adapters -> state -> loops, and the order in which they start and stop.
 
 Owns nothing else. Start: the health endpoints first (live, not ready), then the API server is waited for, then the
-watches; decisions begin when each has delivered its first list. Stop, on SIGTERM or Ctrl-C: no new
-decisions, the bindings under way finish, queued events are written, connections are closed. A loop that fails is a
-fault that ends the process, since half a scheduler looks alive and is not.
+watches; when each has delivered its first list the process stands for election, and decisions begin when it leads.
+Stop, on SIGTERM or Ctrl-C: no new decisions, the bindings under way finish, the lease is given up, queued events are
+written, connections are closed. A loop that fails is a fault that ends the process, since half a scheduler looks alive
+and is not; and so does the loss of the lease, after which nothing more is bound.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 import sys
@@ -27,25 +29,34 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
 from scheduler.config.images import ImageSettings
+from scheduler.config.leader_election import LeaderElectionSettings
 from scheduler.config.settings import Settings
 from scheduler.framework.cycle import SchedulingCycle
 from scheduler.images.matching import MatchRules
 from scheduler.kube.connection import connect, wait_until_reachable
+from scheduler.kube.election import LeaseTiming
 from scheduler.kube.errors import InvalidConnection
 from scheduler.kube.event_recorder import EventRecorder
+from scheduler.kube.in_cluster import own_namespace
+from scheduler.kube.lease import LeaseRequests
 from scheduler.kube.reflector import Reflector
 from scheduler.kube.requests import ApiClient, RequestSettings
 from scheduler.kube.secrets import PullSecrets
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp
+from scheduler.loops.electing import Electing, LeaseLost
+from scheduler.loops.leadership import Leadership
 from scheduler.loops.reporting import Reporting
 from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
 from scheduler.loops.sharing import Sharing
+from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watching import UNFINISHED, EventSink, NodeWatch, PodWatch
 from scheduler.loops.watching_selection import WORKLOADS, NamespaceLabelWatch, WorkloadWatch
+from scheduler.loops.watching_storage import storage_watches
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
+from scheduler.plugins.arguments import VolumeBindingArgs
 from scheduler.plugins.catalogue import default_profile
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.queue.backoff import Backoff
@@ -59,6 +70,9 @@ log = structlog.get_logger()
 
 WARM_START_SECONDS = 5.0
 """How long the start waits for what other replicas know of images."""
+
+NAMESPACE_OUTSIDE = "kube-system"
+"""Of the lease, for a scheduler that runs in no pod."""
 
 STOP_SECONDS = 5.0
 """For the bindings under way, and again for the events, when stopping. Kubernetes kills after 30 in all."""
@@ -100,9 +114,17 @@ async def _run(settings: Settings) -> int:
         log.error("cannot serve", address=f"{settings.serving.host}:{settings.serving.port}", why=str(error))
         return 1
     except ExceptionGroup as fault:
-        log.error("a loop failed", exc_info=fault)
+        lost, others = fault.split(LeaseLost)
+        if lost is not None:
+            log.error("leader election lost", why=str(_first(lost)))
+        if others is not None:
+            log.error("a loop failed", exc_info=others)
         return 1
     return 0
+
+
+def _first(fault: BaseException) -> BaseException:
+    return _first(fault.exceptions[0]) if isinstance(fault, BaseExceptionGroup) else fault
 
 
 class Scheduler:
@@ -116,7 +138,12 @@ class Scheduler:
             match_rules=MatchRules(deep_check=settings.images.deep_check),
         )
         self.client = client
+        self.lease_client = client.apart(connections=1)
         self.metrics = Metrics(name)
+        elects = settings.leader_election.leader_elect
+        self.leadership = Leadership(-math.inf) if elects else Leadership()
+        self.electing = self._candidate(settings.leader_election) if elects else None
+        leading = client.writing_while(self.leadership.holds)
         self.cache = Cache()
         self.queue = SchedulingQueue(
             profile.hints,
@@ -126,7 +153,7 @@ class Scheduler:
         work = WakeUp()
         problem = self._problem
         self.recorder = EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
-        self.reporting = Reporting(client, self.recorder, self.metrics)
+        self.reporting = Reporting(leading, self.recorder, self.metrics, self.leadership)
         events = EventSink(self.queue, work, self.metrics)
         self.resolver = Resolver(
             registry_settings(settings.images), on_problem=problem("credentials"), observer=self.metrics
@@ -145,8 +172,9 @@ class Scheduler:
             self.metrics,
         )
         resolve = self.resolving.request
+        self.volumes = VolumeBinder(leading, self.cache, VolumeBindingArgs().bind_timeout_seconds)
         self.binding = Binding(
-            client,
+            leading,
             self.cache,
             self.queue,
             events,
@@ -155,10 +183,11 @@ class Scheduler:
             work,
             self.metrics,
             settings.binding.max_in_flight,
+            self.volumes,
         )
         cycle = SchedulingCycle(self.cache, profile)
         self.scheduling = Scheduling(
-            self.cache, self.queue, cycle, self.binding, self.reporting, resolve, work, self.metrics
+            self.cache, self.queue, cycle, self.binding, self.reporting, resolve, work, self.metrics, self.leadership
         )
         pods = PodWatch(name, self.cache, self.queue, events, work, resolve, self.metrics)
         self.watches: dict[str, Reflector[Any]] = {
@@ -174,6 +203,9 @@ class Scheduler:
             self.watches[kind_name] = Reflector(
                 client, path, kind, WorkloadWatch(kind, self.cache), on_problem=problem("watch")
             )
+        self.watches |= storage_watches(
+            client, self.cache, events, problem("watch"), claim_changed=self.volumes.claim_changed
+        )
         self.sharing = (
             Sharing(
                 settings.sharing,
@@ -203,11 +235,12 @@ class Scheduler:
             await self.recorder.stop(STOP_SECONDS)
             await self.resolver.close()
             await self.client.close()
+            await self.lease_client.close()
             await self.health.stop()
             log.info("stopped")
 
     def why_not_ready(self) -> str | None:
-        """None once all watches have delivered: from then on decisions are taken."""
+        """None once all watches have delivered: from then on it leads, or can take over at any time."""
         waiting = [name for name, watch in self.watches.items() if not watch.synced.is_set()]
         return f"waiting for the first list of {' and '.join(waiting)}" if waiting else None
 
@@ -219,17 +252,33 @@ class Scheduler:
             recording = group.create_task(self.recorder.run())
             watching = [group.create_task(watch.run()) for watch in self.watches.values()]
             reporting = group.create_task(self.reporting.run())
+            election = None
             try:
                 for watch in self.watches.values():
                     await watch.synced.wait()
                 log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), pending=len(self.queue))
+                if self.electing is not None:
+                    election = group.create_task(self.electing.run())
                 await self.scheduling.run()
             finally:
-                await self.binding.drain(STOP_SECONDS)
+                await self.binding.drain(min(STOP_SECONDS, self.leadership.seconds_left()))
+                await self.volumes.stop()
                 await self.resolving.stop()
+                if self.electing is not None and election is not None:
+                    await self.electing.release()
                 await self.recorder.stop(STOP_SECONDS)
                 for task in (*watching, reporting, recording, *sharing):
                     task.cancel()
+
+    def _candidate(self, settings: LeaderElectionSettings) -> Electing:
+        namespace = settings.resource_namespace or own_namespace() or NAMESPACE_OUTSIDE
+        timing = LeaseTiming(
+            duration=settings.lease_duration_seconds,
+            renew_deadline=settings.renew_deadline_seconds,
+            retry_period=settings.retry_period_seconds,
+        )
+        requests = LeaseRequests(self.lease_client, namespace, settings.resource_name)
+        return Electing(requests, timing, self.leadership, on_problem=self._problem("lease"))
 
     async def _start_sharing(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Before the pods are read, so that what is shared spares asking registries; without, the start goes on."""
@@ -252,6 +301,8 @@ class Scheduler:
 
     def _scrape(self) -> None:
         """Brings the gauges up to date."""
+        if self.electing is not None:
+            self.metrics.leader(self.electing.lease, leads=self.leadership.holds())
         by_plugin = Counter(plugin for queued in self.queue for plugin in queued.rejected_by)
         counts = self.queue.counts()
         self.metrics.pending({stage: counts[stage] for stage in Stage}, by_plugin)

@@ -28,8 +28,16 @@ def main() -> None:
 @click.option("--context", help="Context of the kubeconfig. Default: the setting kube.context.")
 @click.option("--port", type=click.IntRange(0, 65535), help="For health and metrics; 0: any. Default: serving.port.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: logging.level.")
+@click.option(
+    "--leader-elect/--no-leader-elect", default=None, help="Default: leaderElection.leaderElect, which is true."
+)
 def run(
-    config: Path | None, kubeconfig: str | None, context: str | None, port: int | None, log_level: LogLevel | None
+    config: Path | None,
+    kubeconfig: str | None,
+    context: str | None,
+    port: int | None,
+    log_level: LogLevel | None,
+    leader_elect: bool | None,
 ) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C."""
     from scheduler.app import run_scheduler
@@ -37,7 +45,14 @@ def run(
 
     try:
         settings = read_settings(config) if config is not None else Settings()
-        settings = with_overrides(settings, kubeconfig=kubeconfig, context=context, port=port, log_level=log_level)
+        settings = with_overrides(
+            settings,
+            kubeconfig=kubeconfig,
+            context=context,
+            port=port,
+            log_level=log_level,
+            leader_elect=leader_elect,
+        )
     except InvalidSettings as error:
         raise click.ClickException(str(error)) from error
     sys.exit(run_scheduler(settings))

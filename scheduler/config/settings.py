@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from scheduler.config.images import ImageSettings, SharingSettings, UnknownSettings, check_images
+from scheduler.config.leader_election import LeaderElectionSettings, check_leader_election
 from scheduler.config.strict import (
     Count,
     InvalidSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "ImageSettings",
     "InvalidSettings",
     "KubeSettings",
+    "LeaderElectionSettings",
     "LogFormat",
     "LogLevel",
     "LoggingSettings",
@@ -105,6 +107,7 @@ class Settings(Strict, frozen=True):
     """Path, seen from this file, of a KubeSchedulerConfiguration whose profiles, each with its own name, take the place
     of schedulerName. Default: none; one profile with every plugin."""
     kube: KubeSettings = KubeSettings()
+    leader_election: LeaderElectionSettings = LeaderElectionSettings()
     serving: ServingSettings = ServingSettings()
     logging: LoggingSettings = LoggingSettings()
     backoff: BackoffSettings = BackoffSettings()
@@ -129,15 +132,23 @@ def parse_settings(text: str, source: str) -> Settings:
 
 
 def with_overrides(
-    settings: Settings, *, kubeconfig: str | None, context: str | None, port: int | None, log_level: LogLevel | None
+    settings: Settings,
+    *,
+    kubeconfig: str | None,
+    context: str | None,
+    port: int | None,
+    log_level: LogLevel | None,
+    leader_elect: bool | None,
 ) -> Settings:
     """The settings with what the command line says put over what the file says. None: not said."""
-    kube, serving, logging = settings.kube, settings.serving, settings.logging
-    return msgspec.structs.replace(
+    kube, serving, logging, election = settings.kube, settings.serving, settings.logging, settings.leader_election
+    replace = msgspec.structs.replace
+    return replace(
         settings,
         kube=KubeSettings(kubeconfig=kubeconfig or kube.kubeconfig, context=context or kube.context),
-        serving=serving if port is None else msgspec.structs.replace(serving, port=port),
-        logging=logging if log_level is None else msgspec.structs.replace(logging, level=log_level),
+        serving=serving if port is None else replace(serving, port=port),
+        logging=logging if log_level is None else replace(logging, level=log_level),
+        leader_election=election if leader_elect is None else replace(election, leader_elect=leader_elect),
     )
 
 
@@ -153,5 +164,6 @@ def _checked(settings: Settings, source: str) -> Settings:
             f"{source}: backoff.maxSeconds: {settings.backoff.max_seconds:g} is less than initialSeconds,"
             f" {settings.backoff.initial_seconds:g}"
         )
+    check_leader_election(settings.leader_election, source)
     check_images(settings.images, source)
     return settings

@@ -85,6 +85,10 @@ class ServerError(ApiError):
         return True
 
 
+class NotLeading(ApiError):
+    """The write was not sent, since it is another scheduler's turn."""
+
+
 class Unreachable(ApiError):
     """No answer: no connection, a cut connection, or silence. ``sent`` False: the request surely never left."""
 
@@ -199,6 +203,8 @@ def explain(error: ApiError, server: str) -> str:
                 f"the API server {server} does not allow it: {error.message}; "
                 "grant it in the ClusterRole that is bound to this user or ServiceAccount"
             )
+        case NotLeading():
+            return error.message
         case MalformedAnswer():
             return f"the API server {server} gave an answer that makes no sense: {error.message}"
         case _:

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_NAMESPACE = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
+
+
+def own_namespace(path: Path = _NAMESPACE) -> str | None:
+    """The namespace of the pod that we are; None if this is no pod."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
 def read_service_account(
     token: str = SERVICE_TOKEN_FILENAME,
     authority: str = SERVICE_CERT_FILENAME,

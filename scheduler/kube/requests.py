@@ -8,6 +8,7 @@ PUT and DELETE once when a kept connection turns out to be cut. What else may be
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
@@ -17,12 +18,12 @@ import msgspec
 from yarl import URL
 
 from scheduler.kube.credentials import Credentials, FixedCredentials
-from scheduler.kube.errors import MalformedAnswer, error_from_status, unreachable
+from scheduler.kube.errors import MalformedAnswer, NotLeading, error_from_status, unreachable
 from scheduler.kube.lines import split_lines
 from scheduler.kube.pool import ConnectionPool, Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 T = TypeVar("T")
 
@@ -80,6 +81,22 @@ class ApiClient:
         self._pool = ConnectionPool(self._endpoint, self._settings.connections, self._settings.keep_alive)
         self._certificates = self._credentials.certificates
         self._call_timeout = self._timeout(total=self._settings.timeout)
+        self._may_write: Callable[[], bool] = lambda: True
+
+    def apart(self, connections: int) -> ApiClient:
+        """Another client of the same server, with connections of its own: no other request is ever waited for."""
+        return ApiClient(
+            self._endpoint, self._credentials, dataclasses.replace(self._settings, connections=connections)
+        )
+
+    def writing_while(self, leading: Callable[[], bool]) -> ApiClient:
+        """This client, on the same connections, but what is no GET raises NotLeading unless ``leading`` says yes.
+
+        That is asked as late as possible: right before the request is given to a connection.
+        """
+        guarded = copy.copy(self)
+        guarded._may_write = leading
+        return guarded
 
     @property
     def server(self) -> str:
@@ -169,6 +186,8 @@ class ApiClient:
         if self._credentials.certificates != self._certificates:
             self._certificates = self._credentials.certificates
             self._pool.renew()
+        if request.method != "GET" and not self._may_write():
+            raise NotLeading("not sent, because this scheduler does not lead")
         session = self._pool.streams if stream else self._pool.calls
         headers = {} if authorization is None else {"Authorization": authorization}
         if request.body is not None:

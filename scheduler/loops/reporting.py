@@ -2,6 +2,7 @@
 
 Owns the wording around the reasons, and the order of writes: events go to the recorder, which never blocks; of the
 conditions only the newest per pod is kept until it is written, so a slow API server costs staleness and not memory.
+While this process does not lead it has nothing to tell: the leader does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scheduler.kube.errors import ApiError
 from scheduler.kube.event_recorder import EventRecorder
 from scheduler.kube.pod_status import patch_unschedulable
 from scheduler.kube.requests import ApiClient
+from scheduler.loops.leadership import Leadership
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -29,10 +31,11 @@ SCHEDULER_ERROR = "SchedulerError"
 class Reporting:
     """Call the verbs from anywhere; ``run`` writes the conditions."""
 
-    def __init__(self, client: ApiClient, recorder: EventRecorder, metrics: Metrics) -> None:
+    def __init__(self, client: ApiClient, recorder: EventRecorder, metrics: Metrics, leadership: Leadership) -> None:
         self._client = client
         self._recorder = recorder
         self._metrics = metrics
+        self._leadership = leadership
         self._conditions: dict[str, tuple[Pod, str, str]] = {}
         self._some = asyncio.Event()
 
@@ -68,6 +71,8 @@ class Reporting:
                 await self._write(pod, reason, message)
 
     def _failed(self, pod: Pod, reason: str, message: str) -> None:
+        if not self._leadership.holds():
+            return
         self._recorder.record(pod, "Warning", "FailedScheduling", "Scheduling", message)
         self._conditions[pod.metadata.uid] = (pod, reason, message)
         self._some.set()

@@ -1,6 +1,7 @@
 """The scheduling loop: pop a pod, decide, assume, hand over to binding.
 
-Owns the order of those steps and nothing of their content. Between a pop and its decision there is no await, so the
+Owns the order of those steps and nothing of their content. While this process does not lead, none of them is made, and
+the queue is left to fill. Between a pop and its decision there is no await, so the
 picture of the cluster cannot change under a decision; that, not a lock, is what makes it consistent. The loop lets
 others run after each slice of work, and stops taking decisions while too many bindings are under way.
 """
@@ -20,6 +21,7 @@ from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.framework.status import AttemptError
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp, now
+from scheduler.loops.leadership import Leadership
 from scheduler.loops.reporting import Reporting
 from scheduler.queue.queued_pod import QueuedPod
 from scheduler.queue.scheduling_queue import SchedulingQueue
@@ -44,6 +46,7 @@ class Scheduling:
         resolve: Callable[[Pod], None],
         work: WakeUp,
         metrics: Metrics,
+        leadership: Leadership,
     ) -> None:
         self._cache = cache
         self._queue = queue
@@ -53,9 +56,11 @@ class Scheduling:
         self._resolve = resolve
         self._work = work
         self._metrics = metrics
+        self._leadership = leadership
 
     async def run(self) -> None:
         while True:
+            await self._leadership.wait()
             for pod in self._queue.wake(now()):
                 self._resolve(pod)
             await self._binding.room()
@@ -67,7 +72,7 @@ class Scheduling:
     def _work_a_slice(self) -> bool:
         """Decides pods until time, pods or room for bindings run out. True if pods may be left."""
         end = now() + SLICE
-        while now() < end and self._binding.has_room():
+        while now() < end and self._binding.has_room() and self._leadership.holds():
             queued = self._queue.pop(now())
             if queued is None:
                 return False

@@ -24,7 +24,7 @@ class SchedulerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
-        self._killed = False
+        self._is_over = False
         self.log = log
 
     @property
@@ -40,8 +40,8 @@ class SchedulerProcess:
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
 
     async def stop(self) -> None:
-        """SIGTERM, and wait. Raises SchedulerFailed unless it ends with 0, or was killed before."""
-        if self._killed:
+        """SIGTERM, and wait. Raises SchedulerFailed unless it ends with 0; nothing, once its end was seen to."""
+        if self._is_over:
             return
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
@@ -53,18 +53,37 @@ class SchedulerProcess:
         if code != 0:
             raise SchedulerFailed(f"the scheduler ended with {code}:\n{self.last_lines()}")
 
+    async def ended(self, seconds: float) -> int:
+        """Its exit code, when it ends by itself. Raises TimeoutError."""
+        code = await asyncio.wait_for(self._process.wait(), seconds)
+        self._is_over = True
+        return code
+
+    def pause(self) -> None:
+        """SIGSTOP: as when its machine stands still."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """SIGKILL: as when its machine dies."""
-        self._killed = True
+        self._is_over = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
 
 
 @contextlib.asynccontextmanager
-async def scheduler_process(kubeconfig: Path, log: Path, *options: str) -> AsyncIterator[SchedulerProcess]:
-    """Starts the scheduler and stops it when the block ends; kills it when the block failed."""
-    command = [sys.executable, "-m", "scheduler", "run", f"--kubeconfig={kubeconfig}", "--port=0", *options]
+async def scheduler_process(
+    kubeconfig: Path, log: Path, *options: str, leader_elect: bool = False
+) -> AsyncIterator[SchedulerProcess]:
+    """Starts the scheduler and stops it when the block ends; kills it when the block failed.
+
+    It is alone, and starts to work at once, unless ``leader_elect``.
+    """
+    election = "--leader-elect" if leader_elect else "--no-leader-elect"
+    command = [sys.executable, "-m", "scheduler", "run", f"--kubeconfig={kubeconfig}", "--port=0", election, *options]
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output

@@ -77,6 +77,12 @@ class Metrics:
         self._cache_size = Gauge(
             "scheduler_cache_size", "Nodes, pods and assumed pods in the cache.", ["type"], registry=self.registry
         )
+        self._leader = Gauge(
+            "leader_election_master_status",
+            "1 while this process holds the lease of that name, 0 while it stands by.",
+            ["name"],
+            registry=self.registry,
+        )
         self._resolutions = Counter(
             "image_platform_resolutions_total",
             "Answers about the platforms of images, by result (known, or the cause of failure).",
@@ -114,7 +120,7 @@ class Metrics:
         self._lookups_counted = {"hit": 0, "miss": 0}
         self._problems = Counter(
             "scheduler_problems_total",
-            "Problems that were survived, by part (watch, binding, event, status, secret, credentials, sharing).",
+            "Problems survived, by part (watch, binding, event, status, secret, credentials, sharing, lease).",
             ["part"],
             registry=self.registry,
         )
@@ -142,6 +148,9 @@ class Metrics:
         self._cache_size.labels("nodes").set(nodes)
         self._cache_size.labels("pods").set(pods)
         self._cache_size.labels("assumed_pods").set(assumed_pods)
+
+    def leader(self, lease: str, *, leads: bool) -> None:
+        self._leader.labels(lease).set(leads)
 
     def resolved(self, result: str) -> None:
         self._resolutions.labels(result).inc()

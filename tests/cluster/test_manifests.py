@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.cluster.binaries import binary
 from tests.cluster.images import Publisher
 from tests.cluster.registry import PASSWORD, USER, Registry
 from tests.cluster.stage import RealStage, real_stage
+from tests.scenarios.election import says
 from tests.scenarios.walking import PODS, SCHEDULER_NAME, all_bound, event_of, eventually, told_why
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
     before = len(control_plane.audit_events())
     kubectl(control_plane, "apply", "--kustomize", str(BASE))
     settings = tmp_path / "settings.yaml"
-    settings.write_text(on_loopback((await kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"]))
+    settings.write_text(outside((await kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"]))
     token = await kube.service_account_token(NAME, NAME)
     kubeconfig = control_plane.admin.as_user("scheduler", token).write_kubeconfig(tmp_path / "account.kubeconfig", NAME)
 
@@ -80,7 +82,7 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
     stage.push(runnable)
     stage.push(impossible)
     await create(stage, [pull_secret(stage.registry)], "/api/v1/namespaces/default/secrets")
-    async with scheduler_process(kubeconfig, tmp_path / "scheduler.log", f"--config={settings}"):
+    async with two_schedulers(kubeconfig, tmp_path, settings):
         await create(stage, with_secret(Workload("app", (runnable.name,), 3, frozenset()), stage), PODS)
         await create(stage, with_secret(Workload("ledger", (impossible.name,), 1, frozenset()), stage), PODS)
         await all_bound(stage, "app", 3)
@@ -97,7 +99,7 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
 
     refused = [event for event in requests(control_plane) if event["responseStatus"]["code"] == 403]
     assert not refused, refused[0]
-    granted = {permission for role in await cluster_roles(kube) for permission in permissions(role)}
+    granted = {permission for role in await roles(kube) for permission in permissions(role)}
     assert used(control_plane, before) | NOT_EVERY_TIME.keys() == granted
 
 
@@ -106,7 +108,9 @@ async def test_the_deployment_is_accepted_and_names_what_is_there(
 ) -> None:
     """The API server validates it; and it is not placed by the scheduler that it runs."""
     kubectl(control_plane, "apply", "--kustomize", str(BASE))
-    pod = (await kube.get("Deployment", NAME, NAME, "apps/v1"))["spec"]["template"]["spec"]
+    deployment = (await kube.get("Deployment", NAME, NAME, "apps/v1"))["spec"]
+    assert deployment["replicas"] == 2
+    pod = deployment["template"]["spec"]
     assert pod["serviceAccountName"] == NAME
     assert pod["schedulerName"] == "default-scheduler"
     assert pod["volumes"][0]["configMap"]["name"] == NAME
@@ -115,10 +119,23 @@ async def test_the_deployment_is_accepted_and_names_what_is_there(
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-def on_loopback(settings: str) -> str:
-    """The settings, except that the registries of tests, which are on the loopback, may be asked."""
+def outside(settings: str) -> str:
+    """The settings, fit for a scheduler that is no pod: it may ask registries on the loopback, and has no namespace."""
     assert settings.count("allowLoopback: false") == 1
-    return settings.replace("allowLoopback: false", "allowLoopback: true")
+    assert "leaderElection" not in settings
+    settings = settings.replace("allowLoopback: false", "allowLoopback: true")
+    return f"{settings}\nleaderElection: {{resourceNamespace: {NAME}}}\n"
+
+
+@contextlib.asynccontextmanager
+async def two_schedulers(kubeconfig: Path, folder: Path, settings: Path) -> AsyncIterator[None]:
+    """As many as the Deployment has: one works, the other stands by."""
+    config = f"--config={settings}"
+    async with scheduler_process(kubeconfig, folder / "first.log", config, leader_elect=True) as first:
+        await says(first, "leading")
+        async with scheduler_process(kubeconfig, folder / "second.log", config, leader_elect=True) as second:
+            await says(second, "standing by")
+            yield
 
 
 def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
@@ -159,11 +176,10 @@ def permissions(role: dict[str, Any]) -> set[Permission]:
     }
 
 
-async def cluster_roles(kube: KubeClient) -> list[dict[str, Any]]:
-    return [
-        await kube.get("ClusterRole", name, api_version="rbac.authorization.k8s.io/v1")
-        for name in (NAME, f"{NAME}-pull-secrets")
-    ]
+async def roles(kube: KubeClient) -> list[dict[str, Any]]:
+    rbac = "rbac.authorization.k8s.io/v1"
+    everywhere = [await kube.get("ClusterRole", name, api_version=rbac) for name in (NAME, f"{NAME}-pull-secrets")]
+    return [*everywhere, await kube.get("Role", f"{NAME}-leader-election", NAME, rbac)]
 
 
 def pull_secret(registry: str) -> dict[str, Any]:

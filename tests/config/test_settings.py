@@ -38,6 +38,16 @@ WRONG = [
         "images.registries.caFiles: Expected array, got str (value: 'ca.pem')",
     ),
     ("images: {runtimeClasses: {w: wasm!}}\n", "images.runtimeClasses: w: 'wasm!' is neither 'skip' nor a platform"),
+    (
+        "leaderElection: {renewDeadlineSeconds: 15}\n",
+        "leaderElection.renewDeadlineSeconds: 15 is not less than leaseDurationSeconds, 15",
+    ),
+    (
+        "leaderElection: {retryPeriodSeconds: 5}\n",
+        "leaderElection.retryPeriodSeconds: 5 is not less than half of renewDeadlineSeconds, 10",
+    ),
+    ("leaderElection: {leaseDurationSeconds: 1.5}\n", "leaderElection.leaseDurationSeconds: Expected int, got float"),
+    ("leaderElection: {resourceName: A b}\n", "leaderElection.resourceName: 'A b' is no name of a Kubernetes object"),
     ("- a list\n", "Expected object, got array"),
     ("a: [\n", "not YAML"),
 ]
@@ -67,6 +77,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_command_line_goes_over_the_file() -> None:
     settings = parse_settings("kube: {kubeconfig: a, context: b}\nserving: {port: 1}\n", "settings.yaml")
-    settings = with_overrides(settings, kubeconfig="c", context=None, port=0, log_level=None)
+    settings = with_overrides(settings, kubeconfig="c", context=None, port=0, log_level=None, leader_elect=False)
+    assert not settings.leader_election.leader_elect
     assert (settings.kube.kubeconfig, settings.kube.context, settings.serving.port) == ("c", "b", 0)
     assert settings.logging.level == "info"

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduler.api.node import Node
+from scheduler.kube.credentials import FixedCredentials
 from scheduler.kube.errors import (
     ApiError,
     Forbidden,
     MalformedAnswer,
+    NotLeading,
     ServerError,
     Silent,
     Unauthorized,
     Unreachable,
 )
 from scheduler.kube.requests import ApiClient, RequestSettings
+from tests.kube.recorder import until
 from tests.kube.scripted_server import ScriptedServer, dropped, lines, ok, refused, silent
 
 if TYPE_CHECKING:
@@ -219,3 +222,47 @@ async def test_a_closed_client_sends_nothing_more(server: ScriptedServer, client
     with pytest.raises(Unreachable, match="closed"):
         await client.request("GET", "/x")
     assert len(server.received) == 1
+
+
+async def test_a_guarded_client_writes_only_while_it_may_and_reads_always(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    leading = True
+    guarded = client.writing_while(lambda: leading)
+    for route in ("GET /x", "POST /x", "PUT /x", "PATCH /x", "DELETE /x"):
+        server.always(route, ok({}))
+    await guarded.post("/x", b"{}")
+    leading = False
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        with pytest.raises(NotLeading):
+            await guarded.request(method, "/x", body=b"{}")
+    await guarded.request("GET", "/x")
+    await client.post("/x", b"{}")
+    assert [received.method for received in server.received] == ["POST", "GET", "POST"]
+
+
+async def test_a_client_that_was_waiting_for_new_credentials_asks_again_whether_it_may_write(
+    server: ScriptedServer,
+) -> None:
+    answers = iter([True, False])
+    client = ApiClient(server.url, RenewableCredentials("old", "new"))
+    server.script("POST /x", refused(401, "Unauthorized"), ok({}))
+    with pytest.raises(NotLeading):
+        await client.writing_while(lambda: next(answers)).post("/x", b"{}")
+    assert len(server.received) == 1
+    await client.close()
+
+
+async def test_a_client_apart_does_not_wait_for_the_connections_of_the_other(server: ScriptedServer) -> None:
+    client = ApiClient(server.url, FixedCredentials("Bearer t"), RequestSettings(connections=1, timeout=5))
+    apart = client.apart(connections=1)
+    server.always("GET /x", ok({}))
+    async with asyncio.timeout(3):
+        busy = asyncio.create_task(client.request("GET", "/silent"))
+        await until(lambda: server.received)
+        await apart.request("GET", "/x")
+    assert server.received[-1].headers["Authorization"] == "Bearer t"
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
+    await client.close()
+    await apart.close()

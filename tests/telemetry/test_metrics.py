@@ -77,3 +77,10 @@ def test_the_cache_of_images_is_counted_on_from_scrape_to_scrape() -> None:
     name = "image_platform_cache_lookups_total"
     assert [found[name, (("result", result),)] for result in ("hit", "miss")] == [8, 1]
     assert found["image_platform_cache_bytes", ()] == 900
+
+
+def test_who_leads_is_told_as_by_other_components() -> None:
+    metrics = Metrics("ours")
+    for leads in (False, True):
+        metrics.leader("lease", leads=leads)
+        assert samples(metrics)["leader_election_master_status", (("name", "lease"),)] == leads
