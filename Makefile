@@ -49,9 +49,10 @@ format: $(READY) ## format the code and sort its imports
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## measure decisions per second against cluster size, and how quickly images are known
-	@$(BIN)/python -m bench.core $(ARGS)
+bench: $(READY) ## measure the decision core, image look-ups and the whole process, and print tables
+	@$(BIN)/python -m bench.core
 	@$(BIN)/python -m bench.images
+	@$(BIN)/python -m bench.service
 
 lock: ## renew the requirement locks from pyproject.toml (needs uv)
 	@requirements/renew
