@@ -99,6 +99,12 @@ class AffinityState(PluginState):
             changed = True
         return changed
 
+    @property
+    def skips(self) -> bool:
+        """Whether the filter has nothing to ask: the pod requires nothing, and nobody bars it from any domain."""
+        required = self._own.together or self._own.apart
+        return not required and not any(counts.sums.any() for counts, _ in self._barring)
+
     def close(self) -> None:
         for matcher in self._matchers:
             self._cache.matchers.release(matcher)
@@ -121,7 +127,7 @@ class AffinityState(PluginState):
 
     def rejection_if(self, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]) -> Rejection | None:
         """A pod without required terms that nobody bars is not asked about again, whoever comes: as upstream."""
-        if not (self._own.together or self._own.apart or any(counts.sums.any() for counts, _ in self._barring)):
+        if self.skips:
             return None
         if not self._allows_together_if(row, gone, come):
             return NOT_TOGETHER

@@ -9,16 +9,42 @@ from scheduler.api.requirement import Requirement
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import make_pod_info
 from scheduler.cluster.ports import HostPort
+from scheduler.cluster.selection.pod_selectors import PodSelector
 from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.framework.diagnosis import node_statuses
 from scheduler.plugins.catalogue import default_profile, upstream_profile
 from tests.builders import a_node, a_pod, a_taint, expressions, preferred
-from tests.plugins.clusters import IMAGE_LISTS, IMAGES, NODE_NAMES, nodes, pods
+from tests.plugins.clusters import (
+    IMAGE_LISTS,
+    IMAGES,
+    NAMESPACES,
+    NODE_NAMES,
+    TEAMS,
+    ZONE,
+    a_namespace,
+    nodes,
+    pods,
+    workloads,
+)
 
 PROFILE = default_profile("test", platform_weights={"linux/arm64": 70})
 NODE = st.sampled_from(NODE_NAMES).flatmap(nodes)
 LOCAL_PORT = HostPort("127.0.0.1", "TCP", 80)
 HAS_DISK = Requirement("disk", "In", frozenset({"ssd"}))
+APP_A = (Requirement("app", "In", frozenset({"a"})),)
+STANDING = (
+    (PodSelector(frozenset({"default"}), None, APP_A),),
+    (PodSelector(frozenset(), (), APP_A),),
+    (PodSelector(frozenset(), (Requirement("team", "In", frozenset({"x"})),), ()),),
+    (PodSelector(frozenset({"far"}), (), APP_A), PodSelector(frozenset({"default"}), None, ())),
+)
+"""Selectors that somebody asks about all the time."""
+NEWCOMERS = [
+    a_pod(namespace=namespace, labels=labels)
+    for namespace in NAMESPACES
+    for labels in ({}, {"app": "a"}, {"app": "b", "tier": "a"})
+]
+"""Pods that carried terms are asked about."""
 
 
 class ClusterHistory(RuleBasedStateMachine):
@@ -31,7 +57,10 @@ class ClusterHistory(RuleBasedStateMachine):
         self.nodes = {}
         self.bound = {}
         self.assumed = {}
+        self.namespaces = {}
+        self.workloads = {}
         self.number = 0
+        self.matchers = matchers_of(self.cache)
 
     @initialize(watched=st.lists(st.tuples(pods("watched"), IMAGE_LISTS), min_size=2, max_size=3))
     def watch_some_classes(self, watched):
@@ -56,6 +85,25 @@ class ClusterHistory(RuleBasedStateMachine):
         pod.spec.node_name = name
         self.bound[pod.metadata.uid] = pod
         self.cache.add_pod(pod)
+
+    @rule(name=st.sampled_from(NAMESPACES), labels=st.none() | TEAMS)
+    def label_a_namespace(self, name, labels):
+        if labels is None:
+            self.namespaces.pop(name, None)
+            self.cache.remove_namespace(name)
+        else:
+            self.namespaces[name] = a_namespace(name, labels)
+            self.cache.add_namespace(self.namespaces[name])
+
+    @rule(workload=workloads(), goes=st.booleans())
+    def change_a_workload(self, workload, goes):
+        key = (type(workload), workload.metadata.namespace, workload.metadata.name)
+        if goes:
+            self.workloads.pop(key, None)
+            self.cache.remove_workload(workload)
+        else:
+            self.workloads[key] = workload
+            self.cache.add_workload(workload)
 
     @precondition(lambda self: self.bound)
     @rule(data=st.data(), finished=st.booleans())
@@ -103,7 +151,7 @@ class ClusterHistory(RuleBasedStateMachine):
     @rule()
     def counters_equal_a_recount(self):
         fresh = self.recounted()
-        assert self.counters(self.cache) == self.counters(fresh)
+        assert self.counters(self.cache, self.matchers) == self.counters(fresh, matchers_of(fresh))
         assert set(self.cache.assumed_pods()) == set(self.assumed)
         assert len(self.cache) == len(self.bound) + len(self.assumed)
 
@@ -130,8 +178,12 @@ class ClusterHistory(RuleBasedStateMachine):
     def recounted(self):
         """A cache that saw only what is there now, in another order."""
         cache = Cache()
+        for workload in self.workloads.values():
+            cache.add_workload(workload)
         for pod in self.bound.values():
             cache.add_pod(pod)
+        for namespace in self.namespaces.values():
+            cache.add_namespace(namespace)
         for name in sorted(self.nodes, reverse=True):
             cache.add_node(self.nodes[name])
         for uid, (pod, node) in self.assumed.items():
@@ -144,7 +196,7 @@ class ClusterHistory(RuleBasedStateMachine):
         named = replace(pod, metadata=replace(pod.metadata, uid=uid))
         return make_pod_info(named, images, cache.classes)
 
-    def counters(self, cache):
+    def counters(self, cache, matchers):
         table = cache.nodes
         columns = {
             name: table.resources.column(name)
@@ -167,8 +219,30 @@ class ClusterHistory(RuleBasedStateMachine):
                 for image in IMAGES
                 if table.images.get(image) is not None
             },
+            "matchers": [self.by_name(table, matcher.tally) for matcher in matchers],
+            "carried": {
+                (term.role, term.weight, term.term): self.by_name(table, term.tally)
+                for shape in (cache.classes.shapes.of(pod) for pod in NEWCOMERS)
+                for term in cache.carried_terms.about(shape)
+            },
             "interned": (len(table.taint_sets), len(table.platform_values), len(table.feature_sets)),
         }
+
+    def by_name(self, table, tally):
+        counts = tally.counts(table.size)
+        assert tally.total == counts.sum()
+        for key in (ZONE, "disk"):
+            domains = tally.by(key, table)
+            domains.refresh()
+            sums = {}
+            for row, node in table:
+                if key in node.metadata.labels:
+                    sums.setdefault(node.metadata.labels[key], []).append(int(counts[row]))
+            column = table.labels.column(key)
+            ids = {} if column is None else {value: column.values.id_of(value) for value in sums}
+            assert {value: int(domains.sums[ids[value]]) for value in sums} == {v: sum(n) for v, n in sums.items()}
+            assert {value: int(domains.members[ids[value]]) for value in sums} == {v: len(n) for v, n in sums.items()}
+        return {node.name: int(counts[row]) for row, node in table if counts[row]}
 
     def view(self, cache, cycle, which):
         evaluation = cycle.pod_evaluation(self.info(cache, which, "view"))
@@ -182,6 +256,10 @@ class ClusterHistory(RuleBasedStateMachine):
             view[cache.nodes.name(row)] = evaluation.total(row) if feasible else found.rejections[number]
         assert evaluation.feasible == sum(isinstance(entry, int) for entry in view.values())
         return view
+
+
+def matchers_of(cache):
+    return [cache.matchers.acquire(selectors, terminating=True) for selectors in STANDING]
 
 
 def shown_by_the_watch(pod, node):

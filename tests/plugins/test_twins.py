@@ -11,7 +11,7 @@ from scheduler.framework.plugin import CounterFilter, CounterScore
 from scheduler.images.node_platform import node_platform
 from scheduler.plugins.catalogue import default_profile
 from tests.plugins import twin
-from tests.plugins.clusters import IMAGE_LISTS, NODE_NAMES, nodes, pods
+from tests.plugins.clusters import IMAGE_LISTS, NAMESPACE_LABELS, NODE_NAMES, a_namespace, nodes, pods, workloads
 
 WEIGHTS = {"linux/arm64": 100, "windows/amd64": 40}
 
@@ -20,7 +20,8 @@ WEIGHTS = {"linux/arm64": 100, "windows/amd64": 40}
 def clusters(draw):
     members = [draw(nodes(name)) for name in NODE_NAMES[: draw(st.integers(1, 5))]]
     placed = [draw(pods(f"placed-{i}", on=draw(st.sampled_from(NODE_NAMES)))) for i in range(draw(st.integers(0, 5)))]
-    return twin.TwinCluster(members, placed)
+    selecting = {(type(w), w.metadata.namespace, w.metadata.name): w for w in draw(st.lists(workloads(), max_size=3))}
+    return twin.TwinCluster(members, placed, draw(NAMESPACE_LABELS), list(selecting.values()))
 
 
 def cached(cluster):
@@ -29,6 +30,10 @@ def cached(cluster):
         cache.add_node(node)
     for pod in cluster.pods:
         cache.add_pod(pod)
+    for name, labels in cluster.namespaces.items():
+        cache.add_namespace(a_namespace(name, labels))
+    for workload in cluster.workloads:
+        cache.add_workload(workload)
     return cache
 
 

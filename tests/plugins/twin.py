@@ -8,16 +8,19 @@ against it.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.quantity import milli_value, value
+from scheduler.api.workloads import Workload
 from scheduler.framework.status import Code, Rejection
 from scheduler.images.matching import match_pod
 from scheduler.images.node_platform import node_platform
 from scheduler.images.pod_images import required_os
 from scheduler.images.verdict import Outcome
+from tests.plugins import pod_twin
 
 NO, NEVER = Code.UNSCHEDULABLE, Code.UNRESOLVABLE
 ANY = ".".join("0000")
@@ -26,10 +29,12 @@ MIB = 1024 * 1024
 
 @dataclass
 class TwinCluster:
-    """Nodes in the order in which they joined, and the pods on them."""
+    """Nodes in the order in which they joined, the pods on them, and what selects pods."""
 
     nodes: list[Node] = field(default_factory=list)
     pods: list[Pod] = field(default_factory=list)
+    namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+    workloads: list[Workload] = field(default_factory=list)
 
     def on(self, node: Node) -> list[Pod]:
         return [pod for pod in self.pods if pod.spec.node_name == node.name]
@@ -44,7 +49,7 @@ def verdict(pod: Pod, images, node: Node, cluster: TwinCluster) -> Rejection | N
     if narrowed:
         return Rejection(NEVER, "", (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowed))}]",))
     by_facts = (node_name, node_unschedulable, taint_toleration, node_affinity, image_platform(images))
-    for rule in (*by_facts, node_ports, fit, declared_features):
+    for rule in (*by_facts, node_ports, fit, spread, pod_twin.affinity, declared_features):
         rejection = rule(pod, node, cluster)
         if rejection is not None:
             return rejection
@@ -202,6 +207,10 @@ def fit(pod, node, cluster):
     return Rejection(NEVER if hopeless else NO, "NodeResourcesFit", tuple(reasons)) if reasons else None
 
 
+def spread(pod, node, cluster):
+    return pod_twin.spread(pod, node, cluster, sys.modules[__name__])
+
+
 def declared_features(pod, node, _cluster):
     needs = pod.spec.host_network and pod.spec.host_users is False
     if needs and "UserNamespacesHostNetworkSupport" not in node.status.declared_features:
@@ -273,6 +282,12 @@ def scores(pod: Pod, feasible: list[Node], cluster: TwinCluster, platform_score=
         most = max(raw.values())
         enter("NodeAffinity", 2, {n: 100 * r // most if most else 0 for n, r in raw.items()})
     enter("DynamicResources", 2, {node.name: 0 for node in feasible})
+    for plugin, found in (
+        ("PodTopologySpread", pod_twin.spread_scores(pod, feasible, cluster, sys.modules[__name__])),
+        ("InterPodAffinity", pod_twin.affinity_scores(pod, feasible, cluster)),
+    ):
+        if found is not None:
+            enter(plugin, 2, found)
     enter("NodeResourcesFit", 1, {node.name: least_allocated(pod, node, cluster) for node in feasible})
     if any(requests(pod).get(name) for name in ("cpu", "memory")):
         enter("NodeResourcesBalancedAllocation", 1, {node.name: balance(pod, node, cluster) for node in feasible})
