@@ -16,10 +16,12 @@ import structlog
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import PodInfo
+from scheduler.cluster.volumes.reservation import BindingFailed
 from scheduler.kube.binding import BindResult, bind
 from scheduler.kube.requests import ApiClient
 from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.reporting import Reporting
+from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watching import EventSink
 from scheduler.queue.events import EventKind
 from scheduler.queue.queued_pod import QueuedPod
@@ -43,6 +45,7 @@ class Binding:
         work: WakeUp,
         metrics: Metrics,
         max_in_flight: int,
+        volumes: VolumeBinder,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -53,6 +56,7 @@ class Binding:
         self._work = work
         self._metrics = metrics
         self._max_in_flight = max_in_flight
+        self._volumes = volumes
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
 
@@ -66,7 +70,26 @@ class Binding:
             await self._freed.wait()
 
     def submit(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
-        """Starts the binding of an assumed pod. ``started`` is when its attempt began (``time.perf_counter``)."""
+        """Starts the binding of an assumed pod. ``started`` is when its attempt began (``time.perf_counter``).
+
+        A pod with claims that are still to be bound is bound when they are, whatever is under way then.
+        """
+        try:
+            reservation = self._volumes.reserve(info, node)
+        except BindingFailed as error:
+            self._give_up(info, str(error), started)
+            return
+        if reservation is None:
+            self._start(queued, info, node, started)
+        else:
+            self._volumes.submit(
+                info,
+                reservation,
+                done=lambda: self._start(queued, info, node, started),
+                failed=lambda message: self._give_up(info, message, started),
+            )
+
+    def _start(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         task = asyncio.create_task(self._carry_out(queued, info, node, started), name=f"bind {info.key}")
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -112,10 +135,14 @@ class Binding:
         self._work.set()
 
     def _failed(self, info: PodInfo, node: str, message: str, started: float) -> None:
+        self._give_up(info, f"binding to {node} failed: {message}", started)
+
+    def _give_up(self, info: PodInfo, message: str, started: float) -> None:
+        """The pod keeps no node, and is tried again after a backoff."""
         self._give_back(info)
         self._metrics.attempt("error", time.perf_counter() - started)
         self._metrics.problem("binding")
-        self._reporting.faulted(info.pod, f"binding to {node} failed: {message}")
+        self._reporting.faulted(info.pod, message)
         if self._queue.fail(info.uid, now()):
             self._resolve(info.pod)
         self._work.set()

@@ -40,7 +40,6 @@ from scheduler.plugins.node_unschedulable import NodeUnschedulable
 from scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from scheduler.plugins.pod_topology_spread import PodTopologySpread
 from scheduler.plugins.taint_toleration import TaintToleration
-from scheduler.plugins.unsupported_fields import UnsupportedFields
 from scheduler.plugins.volume_binding import VolumeBinding
 from scheduler.plugins.volume_restrictions import VolumeRestrictions
 from scheduler.plugins.volume_zone import VolumeZone
@@ -98,7 +97,7 @@ def make_profile(
     scores = [(made.get(name), weight) for name, weight in selection.scores]
     return Profile(
         selection.scheduler_name,
-        (UnsupportedFields(), *(plugin for plugin in filters if isinstance(plugin, PreFilterPlugin))),
+        tuple(plugin for plugin in filters if isinstance(plugin, PreFilterPlugin)),
         tuple((plugin, weight) for plugin, weight in scores if isinstance(plugin, ScorePlugin | ClusterPlugin)),
     )
 

@@ -133,8 +133,8 @@ class _State(RowState):
         has_csi = volumes.drivers.present[rows]
         if self._wanted.fault:
             yield has_csi, _error(self._wanted.fault)
-        if all(self._new.values()):
-            yield ~has_csi, None
+        if all(self._new.values()):  # nothing is new where none of them is attached by CSI
+            yield ~has_csi if self._new else np.ones(count(rows), dtype=np.bool_), None
         for driver in self._drivers:
             known = volumes.storage.drivers.get(driver)
             if known is not None and known.spec.prevent_pod_scheduling_if_missing:

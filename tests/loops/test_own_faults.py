@@ -16,6 +16,7 @@ from scheduler.images.pod_images import ResolvedImage, pod_images
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.resolving import Resolving
+from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watching import EventSink, NamespaceWatch
 from scheduler.queue.backoff import Backoff
 from scheduler.queue.queued_pod import Stage
@@ -69,7 +70,9 @@ async def test_a_pod_whose_binding_met_a_fault_gives_its_room_back_and_is_tried_
     broken: Any = Broken()
     listener: Any = told
     sink = EventSink(queue, work, metrics)
-    binding = Binding(broken, cache, queue, sink, listener, lambda _pod: None, work, metrics, 1)
+    binding = Binding(
+        broken, cache, queue, sink, listener, lambda _pod: None, work, metrics, 1, VolumeBinder(broken, cache, 600)
+    )
     binding.submit(queued, info, "node", 0.0)
     await binding.room()
     assert told.messages == ["binding to node failed: RuntimeError: a fault of ours"]

@@ -33,7 +33,7 @@ UPSTREAM_WEIGHTS = {
 
 def test_filters_stand_in_upstreams_order():
     names = [plugin.name for plugin in upstream_profile("x").filters]
-    assert names == ["UnsupportedFields", *UPSTREAM_ORDER]
+    assert names == UPSTREAM_ORDER
 
 
 def test_scores_have_upstreams_weights():

@@ -191,7 +191,6 @@ def test_an_event_may_help_the_pod_or_not(plugin, pod, event, helps):
 
 
 KINDS = {
-    "UnsupportedFields": set(),
     "NodeName": {ADD},
     "NodeUnschedulable": {ADD, TAINT, TOLERATION},
     "TaintToleration": {ADD, TAINT, TOLERATION},

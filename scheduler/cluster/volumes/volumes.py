@@ -117,6 +117,11 @@ class Volumes:
         keys = [use.key for use in wanted.claims]
         return self.storage.revision(keys), tuple(map(self.uses.is_used, keys))
 
+    def migrates(self, node: str, plugin: str) -> bool:
+        """Whether a node hands volumes of the old plugin to its CSI driver."""
+        known = self._nodes.get(node)
+        return known is not None and plugin in known.migrated_plugins
+
     # Rows
 
     def grow(self, capacity: int) -> None:
