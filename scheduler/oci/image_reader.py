@@ -79,7 +79,7 @@ class _Walk:
         content = content_of(fetched.digest, document, platform)
         children: dict[str, ImageAnswer] = {}
         entries = openable(content) if self._settings.open_children else entries_to_open(content)
-        for entry in entries:
+        for entry in {entry.digest: entry for entry in entries}.values():
             children[entry.digest] = await self._child(entry, depth + 1)
         return with_opened(content, children) if children else content
 
