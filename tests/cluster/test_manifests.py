@@ -40,6 +40,8 @@ Permission = tuple[str, str, str]  # API group, resource or resource/subresource
 
 NOT_EVERY_TIME: dict[Permission, str] = {
     ("", "pods", "get"): "a pod whose binding is in doubt is read again",
+    ("", "persistentvolumes", "patch"): "a volume that waits for a consumer is bound to its claim",
+    ("", "persistentvolumeclaims", "patch"): "a volume is made for the node that a claim is told",
 }
 
 
