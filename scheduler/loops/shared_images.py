@@ -99,17 +99,17 @@ class SharedImages:
         self._declare()
 
     def added(self, item: ImagePlatforms) -> None:
-        self._take(item)
-        self._declare()
+        self.modified(item)
 
     def modified(self, item: ImagePlatforms) -> None:
-        self._forget(item)
+        was_declared = self._forget(item)
         self._take(item)
-        self._declare()
+        if was_declared or item.spec.source is Source.DECLARED:
+            self._declare()
 
     def deleted(self, item: ImagePlatforms) -> None:
-        self._forget(item)
-        self._declare()
+        if self._forget(item):
+            self._declare()
 
     # What is to be written
 
@@ -172,9 +172,10 @@ class SharedImages:
                 self._on_problem(f"imageplatforms {item.metadata.name}: {image.name!r} is no name of an image")
         return declared
 
-    def _forget(self, item: ImagePlatforms) -> None:
+    def _forget(self, item: ImagePlatforms) -> bool:
+        """Whether it was a declaration."""
         self._picture.written.pop(item.metadata.name, None)
-        self._picture.declared.pop(item.metadata.name, None)
+        return self._picture.declared.pop(item.metadata.name, None) is not None
 
     def _declare(self) -> None:
         """Of two declarations for one image, the object that comes first by name counts."""

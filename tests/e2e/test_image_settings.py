@@ -74,3 +74,16 @@ async def test_metrics_tell_of_registries_and_of_the_cache(empty_stage: SandboxS
     assert requests == {("HEAD", host, "2xx"): 1, ("GET", host, "2xx"): 1}
     assert found["image_platform_cache_lookups_total"] == {("hit",): 3, ("miss",): 1}
     assert found["image_platform_cache_bytes"][()] > 0
+
+
+async def test_a_cluster_without_the_custom_resource_costs_sharing_and_nothing_else(
+    empty_stage: SandboxStage, tmp_path: Path
+) -> None:
+    option = write(tmp_path, "sharing: {enabled: true}\n")
+    async with scheduler_process(empty_stage.kubeconfig, tmp_path / "scheduler.log", option) as scheduler:
+        workload = Workload("web", ("shop/web:1.4",), 1, frozenset())
+        await create(empty_stage, workload.pods(empty_stage.registry, SCHEDULER_NAME), PODS)
+        await all_bound(empty_stage, "web", 1)
+        log = scheduler.last_lines(100)
+        assert "watching imageplatforms: " in log
+        assert "starting without what is known of images" in log

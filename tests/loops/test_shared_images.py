@@ -173,6 +173,15 @@ class TestDeclarations:
         world.shared.added(read())
         assert world.changed == [frozenset(both), frozenset({"ghcr.io/acme/other:1"})]
 
+    async def test_what_was_read_becomes_a_declaration_when_an_administrator_says_so(self, world: World) -> None:
+        world.shared.added(read())
+        name = object_name("ghcr.io", DIGEST)
+        world.shared.modified(declared(name, "linux/s390x"))
+        assert world.platforms() == ["linux/s390x"]
+        assert len(world.shared) == 1
+        world.shared.modified(read())
+        assert world.platforms() == ["linux/arm64"]
+
     async def test_a_declaration_that_makes_no_sense_is_told_and_passed_over(self, world: World) -> None:
         world.shared.replaced([declared("a", "linux"), declared("b", "linux/amd64", images=("Not//a/name", IMAGE))])
         assert world.platforms() == ["linux/amd64"]
