@@ -8,7 +8,7 @@ distinct value of a label, or per distinct set of labels, and gathers the answer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scheduler.api.affinity import NodeSelectorRequirement, NodeSelectorTerm
@@ -25,7 +25,15 @@ _MAX_PREFIX = 253
 
 
 class InvalidSelector(ValueError):
-    """A term that can be written but not evaluated; the text says where and why, as the API machinery would."""
+    """A term that can be written but not evaluated; the text says where and why, as the API machinery would.
+
+    ``problems``: everything that is wrong, each for itself. Several are listed in brackets, each once.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        text = ", ".join(self.problems)
+        super().__init__(text if len(self.problems) == 1 else f"[{text}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,16 @@ class Term:
 def parse_label_selector(selector: LabelSelector) -> tuple[Requirement, ...]:
     """All that must hold; nothing for an empty selector, which selects everything. Raises InvalidSelector."""
     exact = [LabelSelectorRequirement(key, "In", [value]) for key, value in sorted(selector.match_labels.items())]
+    parsed = []
     for requirement in selector.match_expressions:
         if requirement.operator not in {"In", "NotIn", "Exists", "DoesNotExist"}:
             raise InvalidSelector(f'"{requirement.operator}" is not a valid label selector operator')
-    return tuple(_expression(requirement, "") for requirement in (*exact, *selector.match_expressions))
+    for requirement in (*exact, *selector.match_expressions):
+        problems: list[str] = []
+        parsed.append(_read(requirement, "", problems))
+        if problems:
+            raise InvalidSelector(*problems)
+    return tuple(parsed)
 
 
 def is_empty(term: NodeSelectorTerm) -> bool:
@@ -53,10 +67,14 @@ def is_empty(term: NodeSelectorTerm) -> bool:
 def parse_term(term: NodeSelectorTerm, path: str = "") -> Term:
     """Check a term. Raises InvalidSelector; ``path`` begins the position that its text names (``[0]``)."""
     prefix = f"{path}." if path else ""
-    return Term(
-        tuple(_expression(r, f"{prefix}matchExpressions[{i}]") for i, r in enumerate(term.match_expressions)),
-        tuple(_field(r, f"{prefix}matchFields[{i}]") for i, r in enumerate(term.match_fields)),
+    problems: list[str] = []
+    parsed = Term(
+        tuple(_read(r, f"{prefix}matchExpressions[{i}]", problems) for i, r in enumerate(term.match_expressions)),
+        tuple(_read_field(r, f"{prefix}matchFields[{i}]", problems) for i, r in enumerate(term.match_fields)),
     )
+    if problems:
+        raise InvalidSelector(*problems)
+    return parsed
 
 
 def parse_terms(terms: Iterable[NodeSelectorTerm]) -> tuple[Term, ...]:
@@ -72,51 +90,52 @@ def parse_terms(terms: Iterable[NodeSelectorTerm]) -> tuple[Term, ...]:
     return tuple(usable)
 
 
-def _expression(requirement: NodeSelectorRequirement | LabelSelectorRequirement, path: str) -> Requirement:
+def _read(
+    requirement: NodeSelectorRequirement | LabelSelectorRequirement, path: str, problems: list[str]
+) -> Requirement:
+    """One requirement on labels; what is wrong with it is added to the problems, and then it must not be used."""
     key, operator, values = requirement.key, requirement.operator, requirement.values
     prefix = f"{path}." if path else ""
+    if operator not in _OPERATORS:
+        problems.append(f'{prefix}operator: Unsupported value: "{operator}"')
+        return Requirement(key, operator)
     problem = key_problem(key)
     if problem:
-        raise _invalid(f"{prefix}key", f'"{key}"', problem)
-    bound = _check_values(operator, values, prefix)
+        problems.append(_invalid(f"{prefix}key", f'"{key}"', problem))
+    problems.extend(_number_of_values(operator, values, prefix))
+    bound = 0
+    for i, value in enumerate(values):
+        number = integer(value)
+        if operator in _COMPARISONS and number is None:
+            problem = "for 'Gt', 'Lt' operators, the value must be an integer"
+            problems.append(_invalid(f"{prefix}values[{i}]", f'"{value}"', problem))
+        bound = number or 0 if operator in _COMPARISONS else 0
     for i, value in enumerate(values):
         problem = value_problem(value)
         if problem:
-            raise _invalid(f"{prefix}values[{i}][{key}]", f'"{value}"', problem)
+            problems.append(_invalid(f"{prefix}values[{i}][{key}]", f'"{value}"', problem))
     return Requirement(key, operator, frozenset(values), bound)
 
 
-def _check_values(operator: str, values: Sequence[str], prefix: str) -> int:
-    """Checks number and kind of the values; returns what Gt or Lt compare with, else 0."""
-    match operator:
-        case "In" | "NotIn":
-            if not values:
-                problem = "for 'in', 'notin' operators, values can't be empty"
-                raise InvalidSelector(f"{prefix}values: Required value: {problem}")
-        case "Exists" | "DoesNotExist":
-            if values:
-                raise _invalid(
-                    f"{prefix}values", _go_list(values), "values set must be empty for exists and does not exist"
-                )
-        case "Gt" | "Lt":
-            if len(values) != 1:
-                problem = "for 'Gt', 'Lt' operators, exactly one value is required"
-                raise _invalid(f"{prefix}values", _go_list(values), problem)
-            number = integer(values[0])
-            if number is None:
-                problem = "for 'Gt', 'Lt' operators, the value must be an integer"
-                raise _invalid(f"{prefix}values[0]", f'"{values[0]}"', problem)
-            return number
-        case _:
-            raise InvalidSelector(f'{prefix}operator: Unsupported value: "{operator}"')
-    return 0
+_COMPARISONS = frozenset({"Gt", "Lt"})
+_OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"}) | _COMPARISONS
 
 
-def _field(requirement: NodeSelectorRequirement, path: str) -> Requirement:
+def _number_of_values(operator: str, values: Sequence[str], prefix: str) -> Iterator[str]:
+    if operator in {"In", "NotIn"} and not values:
+        yield f"{prefix}values: Required value: for 'in', 'notin' operators, values can't be empty"
+    if operator in {"Exists", "DoesNotExist"} and values:
+        problem = "values set must be empty for exists and does not exist"
+        yield _invalid(f"{prefix}values", _go_list(values), problem)
+    if operator in _COMPARISONS and len(values) != 1:
+        yield _invalid(f"{prefix}values", _go_list(values), "for 'Gt', 'Lt' operators, exactly one value is required")
+
+
+def _read_field(requirement: NodeSelectorRequirement, path: str, problems: list[str]) -> Requirement:
     if requirement.operator not in {"In", "NotIn"}:
-        raise InvalidSelector(f'{path}.operator: Unsupported value: "{requirement.operator}"')
-    if len(requirement.values) != 1:
-        raise _invalid(f"{path}.values", _go_list(requirement.values), "must have one element")
+        problems.append(f'{path}.operator: Unsupported value: "{requirement.operator}"')
+    elif len(requirement.values) != 1:
+        problems.append(_invalid(f"{path}.values", _go_list(requirement.values), "must have one element"))
     return Requirement(requirement.key, requirement.operator, frozenset(requirement.values))
 
 
@@ -143,8 +162,8 @@ def value_problem(value: str) -> str:
     return ""
 
 
-def _invalid(path: str, value: str, problem: str) -> InvalidSelector:
-    return InvalidSelector(f"{path}: Invalid value: {value}: {problem}")
+def _invalid(path: str, value: str, problem: str) -> str:
+    return f"{path}: Invalid value: {value}: {problem}"
 
 
 def _go_list(values: Sequence[str]) -> str:

@@ -122,18 +122,19 @@ def _preferred(spec: PodSpec) -> Sequence[PreferredSchedulingTerm]:
 
 
 def _preferences(preferred: Iterable[PreferredSchedulingTerm]) -> Preferences:
-    """Those that can count. Raises InvalidSelector, naming the positions in the list of all that cannot be read."""
-    found: list[tuple[Term, int]] = []
+    """Those that can count. Raises InvalidSelector, naming every problem by its position in the list."""
+    usable = []
     problems: list[str] = []
     for i, term in enumerate(preferred):
-        if term.weight and not is_empty(term.preference):
-            try:
-                found.append((parse_term(term.preference, f"[{i}]"), term.weight))
-            except InvalidSelector as error:
-                problems.append(str(error))
+        if not term.weight or is_empty(term.preference):
+            continue
+        try:
+            usable.append((parse_term(term.preference, f"[{i}]"), term.weight))
+        except InvalidSelector as error:
+            problems.extend(error.problems)
     if problems:
-        raise InvalidSelector(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
-    return tuple(found)
+        raise InvalidSelector(*problems)
+    return tuple(usable)
 
 
 def _only_names(required: NodeSelector) -> frozenset[str] | None:

@@ -56,6 +56,22 @@ def test_a_malformed_expression_is_refused_with_its_position(requirement, text):
     assert str(refusal.value).startswith(text)
 
 
+def test_all_that_is_wrong_with_a_term_is_told_each_once():
+    bad = term(("key", "Gt", ["a", "b c"]), ("key", "Near", []), fields=[("metadata.name", "Exists", [])])
+    with pytest.raises(InvalidSelector) as refusal:
+        parse_term(bad, "[1]")
+    assert [problem.partition(": ")[0] for problem in refusal.value.problems] == [
+        "[1].matchExpressions[0].values",
+        "[1].matchExpressions[0].values[0]",
+        "[1].matchExpressions[0].values[1]",
+        "[1].matchExpressions[0].values[1][key]",
+        "[1].matchExpressions[1].operator",
+        "[1].matchFields[0].operator",
+    ]
+    assert str(refusal.value) == f"[{', '.join(refusal.value.problems)}]"
+    assert InvalidSelector("same", "same").args == ("same",)
+
+
 @pytest.mark.parametrize(
     "field", [("metadata.name", "Exists", []), ("metadata.name", "In", []), ("metadata.name", "NotIn", ["a", "b"])]
 )
