@@ -89,6 +89,7 @@ class PodSpec(WireStruct):
     node_name: str = ""
     scheduler_name: str = "default-scheduler"
     priority: int | None = None
+    preemption_policy: str = ""
     containers: list[Container] = []
     init_containers: list[Container] = []
     volumes: list[Volume] = []
@@ -126,6 +127,7 @@ class ContainerStatus(WireStruct):
 class PodStatus(WireStruct):
     phase: str = ""
     nominated_node_name: str = ""
+    start_time: str = ""
     conditions: list[PodCondition] = []
     container_statuses: list[ContainerStatus] = []
     init_container_statuses: list[ContainerStatus] = []
@@ -142,3 +144,8 @@ class Pod(WireStruct):
     def key(self) -> str:
         """``namespace/name``, as logs and events name a pod."""
         return f"{self.metadata.namespace}/{self.metadata.name}"
+
+    @property
+    def priority(self) -> int:
+        """The number that the priority admission wrote; 0 where there is none."""
+        return self.spec.priority or 0

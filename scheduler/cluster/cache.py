@@ -15,14 +15,16 @@ not relied upon: a pod that arrives before its node, or outlives it, is counted 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.storage import StorageObject
 from scheduler.api.workloads import Workload
+from scheduler.cluster.disruption_budgets import DisruptionBudgets
 from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.nominations import Nominations
 from scheduler.cluster.pod_class import PodClasses
 from scheduler.cluster.pod_info import PodInfo, uid_of
 from scheduler.cluster.ports import HostPort, host_ports
@@ -39,12 +41,13 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 class PlacedPod:
-    """What must be known of a pod to take it off its node again."""
+    """What must be known of a pod to take it off its node again, and the pod, which may become a victim."""
 
-    __slots__ = ("node", "ports", "requests", "shape", "terms", "volumes")
+    __slots__ = ("node", "pod", "ports", "requests", "shape", "terms", "volumes")
 
     def __init__(
         self,
+        pod: Pod,
         node: str,
         requests: PodRequests,
         ports: tuple[HostPort, ...],
@@ -52,6 +55,7 @@ class PlacedPod:
         shape: PodShape,
         terms: tuple[CarriedTerm, ...],
     ) -> None:
+        self.pod = pod
         self.node = node
         self.requests = requests
         self.ports = ports
@@ -79,6 +83,8 @@ class Cache:
         self.workloads = Workloads()
         self.matchers = Matchers(self.namespaces)
         self.carried_terms = CarriedTerms(self.namespaces)
+        self.nominations = Nominations()
+        self.budgets = DisruptionBudgets()
         self._pods: dict[str, PlacedPod] = {}
         self._on_node: dict[str, dict[str, PlacedPod]] = {}
         self._assumed: dict[str, Pod] = {}
@@ -131,15 +137,7 @@ class Cache:
         if not pod.spec.node_name:
             raise ValueError(f"pod {pod.key} is on no node")
         self._assumed.pop(uid, None)
-        placed = PlacedPod(
-            pod.spec.node_name,
-            pod_requests(pod),
-            host_ports(pod.spec),
-            pod_volumes(pod),
-            self.classes.shapes.of(pod),
-            self.carried_terms.of(pod.spec, pod.metadata.namespace),
-        )
-        self._put(uid, placed)
+        self._put(uid, self._read(pod, pod.spec.node_name))
 
     def update_pod(self, pod: Pod) -> None:
         """A placed pod changed: labels, a resize, or it has finished. Raises as ``add_pod``."""
@@ -155,6 +153,7 @@ class Cache:
             raise ValueError(f"pod {info.key} is on node {self._pods[info.uid].node} already")
         pod_class = info.pod_class
         placed = PlacedPod(
+            info.pod,
             node,
             pod_class.requests,
             pod_class.ports,
@@ -190,6 +189,19 @@ class Cache:
         """(uid, placed) of every placed pod."""
         return iter(self._pods.items())
 
+    def pods_on(self, node: str) -> Collection[PlacedPod]:
+        """The pods that count on a node, in no particular order."""
+        return self._on_node.get(node, {}).values()
+
+    # What preemption is about
+
+    def nominate(self, pod: Pod, node: str) -> None:
+        """A pending pod is to have room on a node, once that is made. Raises InvalidQuantity.
+
+        It has no other nomination any more. Ends with ``withdraw`` of ``nominations``, or when the pod is placed.
+        """
+        self.nominations.put(uid_of(pod), self._read(pod, node))
+
     # What pods are selected by
 
     def add_namespace(self, namespace: Namespace) -> None:
@@ -224,10 +236,24 @@ class Cache:
         self.matchers.displace(row, placed.shape)
         self.carried_terms.displace(row, placed.terms)
 
+    def _read(self, pod: Pod, node: str) -> PlacedPod:
+        """What the pod would take of a node. Raises InvalidQuantity."""
+        return PlacedPod(
+            pod,
+            node,
+            pod_requests(pod),
+            host_ports(pod.spec),
+            pod_volumes(pod),
+            self.classes.shapes.of(pod),
+            self.carried_terms.of(pod.spec, pod.metadata.namespace),
+        )
+
     def _put(self, uid: str, placed: PlacedPod) -> None:
+        self.nominations.withdraw(uid)
         known = self._pods.get(uid)
         if known is not None:
             if known.counts_like(placed):
+                known.pod = placed.pod
                 return
             self._uncount(uid, known)
         self._pods[uid] = placed

@@ -68,6 +68,13 @@ class PortsInUse:
         meant = addresses if wanted.address == ANY_ADDRESS else (wanted.address, ANY_ADDRESS)
         return {row for address in meant for row in addresses.get(address, ())}
 
+    def conflicts(self, row: int, wanted: HostPort) -> set[HostPort]:
+        """The ports held on this row that keep a pod from this one."""
+        addresses = self._holders.get((wanted.protocol, wanted.port), {})
+        meant = addresses if wanted.address == ANY_ADDRESS else (wanted.address, ANY_ADDRESS)
+        held = (address for address in meant if row in addresses.get(address, ()))
+        return {HostPort(address, wanted.protocol, wanted.port) for address in held}
+
     def is_free(self, row: int, wanted: HostPort) -> bool:
         """Whether this port can be had on this row."""
         addresses = self._holders.get((wanted.protocol, wanted.port))

@@ -1,4 +1,4 @@
-"""What pods take, case by case; the recorded answers in tests/plugins/test_oracle.py hold it against kube-scheduler."""
+"""What pods take, case by case; the recorded answers in tests/cases/oracle hold it against kube-scheduler."""
 
 import pytest
 
