@@ -8,9 +8,11 @@ pod and node instead of by chance, so that a decision can be repeated.
 2. PreFilter and PreScore, once per class (``plan``).
 3. Filter and Score, for what changed since the class was looked at last (``evaluation``), and for what is not a matter
    of single rows (``pod_evaluation``).
-4. No node left: why (``diagnosis``). One: that one. More: the best.
+4. Nodes that other pods are nominated to: only if the pod fits beside those that go before it (``what_if``).
+5. No node left: why (``diagnosis``). The one that the pod itself is nominated to, or one only: that one. Else the best.
 
-Nothing here changes the cluster: the caller assumes the pod.
+``post_filter`` is asked afterwards whether room can be made for a pod that found no node. Nothing here changes the
+cluster: the caller assumes the pod, or carries out what was found.
 """
 
 from __future__ import annotations
@@ -21,16 +23,23 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.cluster.cache import Cache
+from scheduler.cluster.columns import HASH_BITS
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import Likeness, PodInfo
 from scheduler.framework.diagnosis import FitError, check, diagnose, impossible, no_nodes
 from scheduler.framework.evaluation import Evaluation
-from scheduler.framework.plan import make_plan
+from scheduler.framework.plan import NARROWED_OUT, make_plan
 from scheduler.framework.pod_evaluation import PodEvaluation
+from scheduler.framework.post_filter import FailedAttempt, PostFilterResult, run_post_filters
 from scheduler.framework.profile import Profile
 from scheduler.framework.reporter import Reporter
+from scheduler.framework.status import AttemptError, Rejection
+from scheduler.framework.what_if import WhatIf
+
+Keys = NDArray[np.int64]
 
 DEFAULT_REMEMBERED_ROWS = 2_000_000
 """About 30 bytes each: 400 classes at 5,000 nodes, in 60 MB at most."""
@@ -89,15 +98,37 @@ class SchedulingCycle:
             return self._unschedulable(impossible(evaluation.rejection, len(self._nodes), narrowed_by))
         if evaluation.fails:
             check(evaluation, self._nodes)
-        feasible = evaluation.feasible
-        if not feasible:
+        if info.pod.status.nominated_node_name or len(self._cache.nominations):
+            return self._decide_beside_nominated(info, evaluation)
+        if not evaluation.feasible:
             return self._unschedulable(self._diagnosis(evaluation))
-        if feasible > 1 and evaluation.score_error is not None:
-            raise evaluation.score_error
-        row = self._best(evaluation, info.seed)
-        self._reporter.placed(feasible, len(self._nodes))
-        score = evaluation.total(row) if feasible > 1 else 0
-        return Placed(self._nodes.name(row), feasible, len(self._nodes), score)
+        return self._choose(evaluation.keys, evaluation.feasible, evaluation.score_error, info.seed)
+
+    def post_filter(self, info: PodInfo, fit_error: FitError) -> PostFilterResult | None:
+        """Whether room can be made for a pod that found no node. None: nobody has anything to say.
+
+        Must follow the ``decide`` that gave the error, with nothing changed in between.
+        """
+        if not fit_error.nodes:
+            return None  # upstream: no nodes are no FitError
+        evaluation = self.pod_evaluation(info)
+        reached = self._reached(fit_error, evaluation)
+        attempt = FailedAttempt(info, evaluation, fit_error, self._cache, reached)
+        return run_post_filters(self._profile.post_filters, attempt)
+
+    def blocked(self, info: PodInfo, evaluation: PodEvaluation) -> dict[int, Rejection]:
+        """Where nominations make a difference: the rows that reject the pod, each with what is said there then."""
+        what_if = WhatIf(info, evaluation, self._cache)
+        rejections = self._narrowed_beside_own(info, evaluation, what_if)
+        for name in self._cache.nominations:
+            row = self._nodes.row_of(name)
+            if row is None or evaluation.local.rejected_by[row] == NARROWED_OUT:
+                continue
+            nominated = what_if.going_first(row)
+            rejection = what_if.rejection(row, (), nominated) if nominated else None
+            if rejection is not None:
+                rejections[row] = rejection
+        return rejections
 
     def evaluation(self, pod_class: PodClass) -> Evaluation:
         """The row-local verdicts and scores for the class; not refreshed."""
@@ -137,9 +168,58 @@ class SchedulingCycle:
         self._diagnoses[evaluation] = evaluation.version, fit_error
         return fit_error
 
-    def _best(self, evaluation: PodEvaluation, seed: int) -> int:
+    def _decide_beside_nominated(self, info: PodInfo, evaluation: PodEvaluation) -> Placed | Unschedulable:
+        """The same as ``decide`` where nominations count: the pod's own, and those of pods that go before it."""
+        blocked = self.blocked(info, evaluation)
+        possible = evaluation.possible
+        possible[list(blocked)] = False
+        feasible = int(np.count_nonzero(possible))
+        if not feasible:
+            fit_error = diagnose(evaluation, self._nodes, blocked) if blocked else self._diagnosis(evaluation)
+            return self._unschedulable(fit_error)
+        own = self._nodes.row_of(info.pod.status.nominated_node_name)
+        if own is not None and possible[own]:
+            self._reporter.placed(1, len(self._nodes))
+            return Placed(self._nodes.name(own), 1, len(self._nodes), 0)
+        if feasible == evaluation.feasible:
+            return self._choose(evaluation.keys, feasible, evaluation.score_error, info.seed)
+        keys, error = evaluation.keys_without(blocked)
+        return self._choose(keys, feasible, error, info.seed)
+
+    def _narrowed_beside_own(self, info: PodInfo, evaluation: PodEvaluation, what_if: WhatIf) -> dict[int, Rejection]:
+        """What the rows that PreFilter left out say to a pod that is nominated itself.
+
+        Upstream asks the filters about the pod's own node first of all, even if that was left out, and counts the one
+        that rejects it among the plugins that narrowed the nodes down.
+        """
+        own = self._nodes.row_of(info.pod.status.nominated_node_name)
+        if own is None or evaluation.plan.only_nodes is None:
+            return {}
+        rejection = what_if.beside_nominated(own)
+        if rejection is None:
+            return {}
+        others = evaluation.plan.left_out_by({*evaluation.plan.narrowed_by, rejection.plugin})
+        rows = np.flatnonzero(evaluation.local.rejected_by == NARROWED_OUT)
+        return dict.fromkeys(rows.tolist(), others) | {own: rejection}
+
+    def _choose(self, keys: Keys, feasible: int, score_error: AttemptError | None, seed: int) -> Placed:
+        if feasible > 1 and score_error is not None:
+            raise score_error
+        row = self._best(keys, seed)
+        self._reporter.placed(feasible, len(self._nodes))
+        score = keys.item(row) >> HASH_BITS if feasible > 1 else 0
+        return Placed(self._nodes.name(row), feasible, len(self._nodes), score)
+
+    def _reached(self, fit_error: FitError, evaluation: PodEvaluation) -> frozenset[str]:
+        """The plugins whose PreFilter was asked: all, or those up to the one that ended it."""
+        names = [plugin.name for plugin in self._profile.filters]
+        if fit_error.rejection is None:
+            return frozenset(names)
+        last = fit_error.rejection.plugin or evaluation.plan.narrowed_by[-1]
+        return frozenset(names[: names.index(last) + 1])
+
+    def _best(self, keys: Keys, seed: int) -> int:
         """The row of the greatest total; among equals the one whose name's hash goes best with the seed."""
-        keys = evaluation.keys
         if len(self._scratch) < len(keys):
             self._scratch = np.empty(self._nodes.capacity, dtype=np.int64)
         return int(np.bitwise_xor(keys, seed, out=self._scratch[: len(keys)]).argmax())

@@ -7,8 +7,9 @@ FitError (upstream: ``pkg/scheduler/framework/types.go``, FitError.Error). Which
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from scheduler.framework.pod_evaluation import PodEvaluation
 from scheduler.framework.status import AttemptError, Code, Rejection
 
 NO_NODES = "no nodes available to schedule pods"
+NOTHING_BLOCKED: Mapping[int, Rejection] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,11 @@ def impossible(rejection: Rejection, nodes: int, narrowed_by: Iterable[str]) -> 
     return FitError(nodes, rejection, None, plugins, message)
 
 
-def diagnose(evaluation: PodEvaluation, nodes: NodeTable) -> FitError:
-    """No node passed the filters: which one failed where."""
-    statuses = node_statuses(evaluation, nodes)
+def diagnose(
+    evaluation: PodEvaluation, nodes: NodeTable, blocked: Mapping[int, Rejection] = NOTHING_BLOCKED
+) -> FitError:
+    """No node passed the filters: which one failed where. ``blocked``: the rows that are left to nominated pods."""
+    statuses = with_blocked(node_statuses(evaluation, nodes), blocked)
     counts = np.bincount(statuses.ids, minlength=len(statuses.rejections)).tolist()
     reasons: Counter[str] = Counter()
     for rejection, count in zip(statuses.rejections, counts, strict=True):
@@ -81,6 +85,14 @@ def check(evaluation: PodEvaluation, nodes: NodeTable) -> None:
     for number in np.unique(statuses.ids[statuses.ids >= 0]).tolist():
         if statuses.rejections[number].code is Code.ERROR:
             raise AttemptError(", ".join(statuses.rejections[number].reasons))
+
+
+def with_blocked(statuses: NodeStatuses, blocked: Mapping[int, Rejection]) -> NodeStatuses:
+    """The same, but these rows are rejected so."""
+    ids = statuses.ids.copy()
+    for number, row in enumerate(blocked, len(statuses.rejections)):
+        ids[statuses.rows == row] = number
+    return NodeStatuses(statuses.rows, ids, (*statuses.rejections, *blocked.values()))
 
 
 def fit_error_text(nodes: int, reasons: Counter[str]) -> str:

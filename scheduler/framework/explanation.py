@@ -82,7 +82,9 @@ def explain_scores(evaluation: PodEvaluation, nodes: NodeTable, feasible: Collec
         final = normalized(raw, int(np.max(raw, initial=0)), plugin.normalization) * weight
         for name, score in zip(feasible, final.tolist(), strict=True):
             scores[name][plugin.name] = score
-    for plugin_name, by_row, weight in evaluation.cluster_scores():
+    possible = np.zeros(nodes.size, dtype=np.bool_)
+    possible[rows] = True
+    for plugin_name, by_row, weight in evaluation.cluster_scores(possible):
         for name, score in zip(feasible, by_row[rows].tolist(), strict=True):
             scores[name][plugin_name] = score * weight
     for parts in scores.values():

@@ -7,6 +7,7 @@ plugin that is not row-local finds in the cluster is asked at every decision (``
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scheduler.cluster.pod_class import PodClass
@@ -52,9 +53,12 @@ class Plan:
     @property
     def narrowed_out(self) -> Rejection:
         """The status of nodes that PreFilter left out."""
-        return Rejection(
-            Code.UNRESOLVABLE, "", (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(self.narrowed_by))}]",)
-        )
+        return self.left_out_by(self.narrowed_by)
+
+    def left_out_by(self, plugins: Iterable[str]) -> Rejection:
+        """The same where these plugins are to blame."""
+        reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(plugins))}]"
+        return Rejection(Code.UNRESOLVABLE, "", (reason,))
 
 
 PASSED = 0

@@ -108,6 +108,16 @@ class CounterFilter(FilterPlugin):
     def filter_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> bool:
         """The same as ``filter`` for one row."""
 
+    @abstractmethod
+    def rejection_if(
+        self, pod_class: PodClass, nodes: NodeTable, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]
+    ) -> Rejection | None:
+        """What the filter would say of one row if these pods left its node and those came to it.
+
+        For dry runs of preemption and for nominated pods. ``gone`` are on the row now; ``come`` are not, unless they
+        are among those gone and were put back. Changes nothing.
+        """
+
 
 class Normalization(enum.Enum):
     """What becomes of raw scores once all feasible nodes have one (``plugins/helper/normalize_score.go``)."""
@@ -182,7 +192,8 @@ class PluginState(ABC):
         """What the filter would say of one row if these pods left its node and those came to it.
 
         For dry runs of preemption and for nominated pods (upstream: PreFilterExtensions, AddPod and RemovePod).
-        ``gone`` are on the row now, ``come`` are not. Changes nothing. Default: the same as without the changes.
+        ``gone`` are on the row now; ``come`` are not, unless they are among those gone and were put back. Changes
+        nothing. Default: the same as without the changes.
         """
         mask = self.mask()
         if mask is None or mask[row]:

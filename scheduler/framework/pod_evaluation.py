@@ -8,7 +8,7 @@ cluster-wide plugin has anything to say to cost a look at each state and no arra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,18 @@ class PodEvaluation:
         if self.rejection is None:
             self._combine()
 
+    def keys_without(self, rows: Collection[int]) -> tuple[NDArray[np.int64], AttemptError | None]:
+        """The keys if these rows were not feasible, and why scores cannot be had then. The keys are a copy."""
+        possible = self.possible.copy()
+        possible[list(rows)] = False
+        keys = self.local.keys_among(possible)
+        error = self.plan.score_error
+        if possible.any() and error is None:
+            added, error = self._with_cluster_scores(keys, possible)
+            keys = keys if added is None else added
+        keys[~possible] = INFEASIBLE
+        return keys, error
+
     def close(self) -> None:
         """This likeness is forgotten."""
         for state in self._states:
@@ -94,9 +106,8 @@ class PodEvaluation:
         """(number in verdict arrays, state) of the filters that are not row-local."""
         return iter(self._filters)
 
-    def cluster_scores(self) -> Iterator[tuple[str, Scores, int]]:
-        """(plugin, normalised scores of all rows, weight) of those that are not row-local. Raises AttemptError."""
-        possible = self.possible
+    def cluster_scores(self, possible: Mask) -> Iterator[tuple[str, Scores, int]]:
+        """(plugin, scores normalised over the possible rows, weight) of those not row-local. Raises AttemptError."""
         for name, state, weight in self._scores:
             scores = state.score(possible)
             if scores is not None:
@@ -133,10 +144,15 @@ class PodEvaluation:
 
     def _scored(self, possible: Mask) -> NDArray[np.int64] | None:
         """The keys with all scores in them; None if they are the row-local ones. Notes what goes wrong."""
-        keys: NDArray[np.int64] | None = None
+        keys = self.local.keys_among(possible) if self.feasible != self.local.feasible else None
+        keys, self.score_error = self._with_cluster_scores(keys, possible)
+        return keys
+
+    def _with_cluster_scores(
+        self, keys: NDArray[np.int64] | None, possible: Mask
+    ) -> tuple[NDArray[np.int64] | None, AttemptError | None]:
+        """Add to these keys, or to a copy of the row-local ones, what there is to add; and why that fails."""
         plugin = ""
-        if self.feasible != self.local.feasible:
-            keys = self.local.keys_among(possible)
         try:
             for name, state, weight in self._scores:
                 plugin = name
@@ -145,5 +161,5 @@ class PodEvaluation:
                     keys = self.local.keys.copy() if keys is None else keys
                     keys += scores * (weight << HASH_BITS)
         except AttemptError as error:
-            self.score_error = AttemptError(f'running PreScore plugin "{plugin}": {error}')
-        return keys
+            return keys, AttemptError(f'running PreScore plugin "{plugin}": {error}')
+        return keys, None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scheduler.framework.plugin import ClusterPlugin, PreFilterPlugin, ScorePlugin
+from scheduler.framework.post_filter import PostFilterPlugin
 from scheduler.queue.events import QueueingHints
 
 MAX_TOTAL = 2**24 - 1
@@ -23,6 +24,8 @@ class Profile:
     scheduler_name: str
     filters: tuple[PreFilterPlugin, ...]
     scores: tuple[tuple[ScorePlugin | ClusterPlugin, int], ...]
+    post_filters: tuple[PostFilterPlugin, ...] = ()
+    """Asked in this order once no node is left."""
 
     def __post_init__(self) -> None:
         for plugin, weight in self.scores:

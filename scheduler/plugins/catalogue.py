@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scheduler.framework.plugin import ClusterPlugin, Plugin, PreFilterPlugin, ScorePlugin
+from scheduler.framework.post_filter import PostFilterPlugin
 from scheduler.framework.profile import Profile
 from scheduler.images.matching import DEFAULT_RULES, MatchRules
 from scheduler.plugins.arguments import (
@@ -25,6 +26,7 @@ from scheduler.plugins.arguments import (
     VolumeBindingArgs,
     arguments_of,
 )
+from scheduler.plugins.default_preemption import DefaultPreemption
 from scheduler.plugins.dynamic_resources import DynamicResources
 from scheduler.plugins.extension_points import DEFAULT_PLUGINS, IMAGE_PLATFORM, Point
 from scheduler.plugins.image_locality import ImageLocality
@@ -91,14 +93,16 @@ def make_profile(
     makers = _MAKERS | {
         IMAGE_PLATFORM: lambda _given: ImagePlatform(platform_weights if weights is None else weights, match_rules)
     }
-    names = dict.fromkeys((*selection.filters, *(name for name, _ in selection.scores)))
+    names = dict.fromkeys((*selection.filters, *(name for name, _ in selection.scores), *selection.post_filters))
     made: dict[str, Plugin] = {name: makers[name](given) for name in names if name in makers}
     filters = [made.get(name) for name in selection.filters]
     scores = [(made.get(name), weight) for name, weight in selection.scores]
+    post_filters = [made.get(name) for name in selection.post_filters]
     return Profile(
         selection.scheduler_name,
         tuple(plugin for plugin in filters if isinstance(plugin, PreFilterPlugin)),
         tuple((plugin, weight) for plugin, weight in scores if isinstance(plugin, ScorePlugin | ClusterPlugin)),
+        tuple(plugin for plugin in post_filters if isinstance(plugin, PostFilterPlugin)),
     )
 
 
@@ -132,6 +136,7 @@ _MAKERS: dict[str, Callable[[Given], Plugin]] = {
     VolumeZone.name: lambda _given: VolumeZone(),
     PodTopologySpread.name: lambda given: PodTopologySpread(arguments_of(PodTopologySpreadArgs, given)),
     InterPodAffinity.name: lambda given: InterPodAffinity(arguments_of(InterPodAffinityArgs, given)),
+    DefaultPreemption.name: lambda _given: DefaultPreemption(),
     DynamicResources.name: lambda _given: DynamicResources(),
     NodeResourcesBalancedAllocation.name: lambda given: NodeResourcesBalancedAllocation(
         arguments_of(NodeResourcesBalancedAllocationArgs, given).names

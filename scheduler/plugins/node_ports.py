@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scheduler.api.pod import Pod
+from scheduler.cluster.cache import PlacedPod
 from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
@@ -41,6 +42,18 @@ class NodePorts(CounterFilter):
 
     def filter_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> bool:
         return all(nodes.ports.is_free(row, port) for port in pod_class.ports)
+
+    def rejection_if(
+        self, pod_class: PodClass, nodes: NodeTable, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]
+    ) -> Rejection | None:
+        freed = {port for pod in gone for port in pod.ports}
+        taken = {port for pod in come for port in pod.ports}
+        for wanted in pod_class.ports:
+            # upstream keeps a set: with one holder a port is gone, though two should hold it, which no kubelet allows
+            held = nodes.ports.conflicts(row, wanted) - freed
+            if held or any(wanted.conflicts(port) for port in taken):
+                return Rejection(Code.UNSCHEDULABLE, self.name, (REASON,))
+        return None
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         return same_for_all(rows, Rejection(Code.UNSCHEDULABLE, self.name, (REASON,)))

@@ -12,6 +12,7 @@ import numpy as np
 
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
+from scheduler.cluster.cache import PlacedPod
 from scheduler.cluster.columns import Amounts, Ids, Mask, Rows, count
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
@@ -67,6 +68,26 @@ class NodeResourcesFit(CounterFilter, CounterScore):
             if column is None or amount > allocatable[column].item(row) - requested[column].item(row):
                 return False
         return True
+
+    def rejection_if(
+        self, pod_class: PodClass, nodes: NodeTable, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]
+    ) -> Rejection | None:
+        resources = nodes.resources
+        reasons: list[str] = []
+        pods = resources.requested[PODS_COLUMN].item(row) - len(gone) + len(come)
+        if pods >= resources.allocatable[PODS_COLUMN].item(row):
+            reasons.append(TOO_MANY_PODS)
+        hopeless = False
+        for name, amount in self._looked_at(pod_class):
+            column = resources.column(name)
+            offered = 0 if column is None else resources.allocatable[column].item(row)
+            taken = 0 if column is None else resources.requested[column].item(row)
+            if amount > offered - taken + _asked_by(gone, name) - _asked_by(come, name):
+                reasons.append(f"Insufficient {name}")
+                hopeless |= amount > offered
+        if not reasons:
+            return None
+        return Rejection(Code.UNRESOLVABLE if hopeless else Code.UNSCHEDULABLE, self.name, tuple(reasons))
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         """All that is short on each row; few combinations occur, so rows are told apart by a number per combination."""
@@ -142,6 +163,10 @@ class NodeResourcesFit(CounterFilter, CounterScore):
             if column is not None and (asked or not is_scalar(name)):
                 scored.append((column, asked, weight))
         return scored
+
+
+def _asked_by(pods: Sequence[PlacedPod], name: str) -> int:
+    return sum(amount for pod in pods for other, amount in pod.requests.amounts if other == name)
 
 
 def is_scalar(name: str) -> bool:
