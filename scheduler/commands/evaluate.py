@@ -23,7 +23,9 @@ from scheduler.cluster.pod_info import PodInfo, make_pod_info
 from scheduler.commands.snapshot import InvalidObject, make_cache
 from scheduler.config.scheduler_configuration import DEFAULT_SCHEDULER_NAME, read_scheduler_configuration
 from scheduler.framework.cycle import Placed, SchedulingCycle, Unschedulable
+from scheduler.framework.diagnosis import FitError
 from scheduler.framework.explanation import explain_narrowed, explain_scores, explain_statuses
+from scheduler.framework.post_filter import Candidate
 from scheduler.framework.profile import Profile
 from scheduler.framework.status import AttemptError, Code, Rejection
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure, declared_content
@@ -81,7 +83,7 @@ class Evaluator:
             profile = self._only or self._profiles.get(pod.spec.scheduler_name)
             if profile is None:
                 return _failed(identity, f"pod: spec.schedulerName: no profile is called {pod.spec.scheduler_name!r}")
-            cache = make_cache(case.objects)
+            cache = make_cache(case.objects, {pod.spec.scheduler_name, *self._profiles})
             info = make_pod_info(pod, self._resolved(pod), cache.classes)
             return {"id": identity, **_decided(SchedulingCycle(cache, profile), cache, info)}
         except InvalidObject as error:
@@ -159,9 +161,42 @@ def _decided(cycle: SchedulingCycle, cache: Cache, info: PodInfo) -> Answer:
         decision = None
         answer["error"] = str(error)
     answer |= _about_nodes(cycle, cache, info)
+    if decision is None:
+        answer["hosts"] = []
     if isinstance(decision, Unschedulable):
-        answer["fit_error"] = decision.fit_error.message
+        answer |= _about_failure(cycle, info, decision.fit_error)
     return answer
+
+
+def _about_failure(cycle: SchedulingCycle, info: PodInfo, fit_error: FitError) -> Answer:
+    """``fit_error``, ``fit_error_full`` and ``preemption``.
+
+    A text that would name one node of several that are as good is left out: kube-scheduler's choice is random.
+    """
+    answer: Answer = {"fit_error": fit_error.message}
+    result = cycle.post_filter(info, fit_error)
+    if result is None:
+        return answer
+    preemption: Answer = {"code": str(result.outcome)}
+    if len(result.equals) <= 1:
+        answer["fit_error_full"] = f"{fit_error.message} {result.message}"
+        preemption["message"] = result.message
+    preemption["nominated_node"] = result.node
+    if result.chosen is not None:
+        preemption["nominated_nodes"] = list(result.equals)
+        preemption["victims"] = _keys(result.chosen)
+        preemption["candidates"] = {
+            candidate.node: {"victims": _keys(candidate), "pdb_violations": candidate.violations}
+            for candidate in sorted(result.candidates, key=lambda candidate: candidate.node)
+        }
+    if result.rejected:
+        preemption["rejected"] = {node: _status(result.rejected[node]) for node in sorted(result.rejected)}
+    answer["preemption"] = preemption
+    return answer
+
+
+def _keys(candidate: Candidate) -> list[str]:
+    return [pod.key for pod in candidate.victims]
 
 
 def _about_nodes(cycle: SchedulingCycle, cache: Cache, info: PodInfo) -> Answer:
@@ -175,6 +210,8 @@ def _about_nodes(cycle: SchedulingCycle, cache: Cache, info: PodInfo) -> Answer:
     if evaluation.plan.only_nodes is not None:
         answer["prefilter_nodes"] = sorted(evaluation.plan.only_nodes)
     statuses = explain_statuses(evaluation, cache.nodes)
+    blocked = cycle.blocked(info, evaluation)
+    statuses |= {cache.nodes.name(row): rejection for row, rejection in blocked.items()}
     narrowed = explain_narrowed(evaluation, cache.nodes)
     nodes = {name: _status(statuses[name]) for name in names}
     for name, rejection in narrowed.items():
@@ -191,6 +228,9 @@ def _about_nodes(cycle: SchedulingCycle, cache: Cache, info: PodInfo) -> Answer:
         name: {"total": totals[name], "plugins": dict(sorted(parts[name].items()))} for name in feasible
     }
     answer["hosts"] = [name for name in feasible if totals[name] == max(totals.values())]
+    nominated = info.pod.status.nominated_node_name
+    if nominated in feasible:
+        answer["hosts"] = [nominated]
     return answer
 
 

@@ -6,15 +6,19 @@ may hold whatever its maker had at hand. Nothing here talks to a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, get_args
 
 import msgspec
 
+from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
+from scheduler.api.policy import PodDisruptionBudget
 from scheduler.api.quantity import InvalidQuantity
-from scheduler.cluster.cache import Cache
+from scheduler.api.storage import StorageObject
+from scheduler.api.workloads import Workload
+from scheduler.cluster.cache import FINISHED, Cache
 
 
 class InvalidObject(ValueError):
@@ -25,8 +29,11 @@ class _TypeMeta(msgspec.Struct):
     kind: str = ""
 
 
-def make_cache(objects: Iterable[msgspec.Raw]) -> Cache:
-    """The picture of a cluster that consists of these objects. Raises InvalidObject."""
+def make_cache(objects: Iterable[msgspec.Raw], schedulers: Collection[str]) -> Cache:
+    """The picture of a cluster that consists of these objects. Raises InvalidObject.
+
+    Nominated pods count if they are of one of these schedulers: no scheduler knows the nominations of another.
+    """
     cache = Cache()
     for i, document in enumerate(objects):
         kind = ""
@@ -36,24 +43,48 @@ def make_cache(objects: Iterable[msgspec.Raw]) -> Cache:
             if reader is not None:
                 decoder, put = reader
                 put(cache, decoder.decode(document))
+            elif kind == "Pod":
+                _put_pod(cache, _pod_decoder.decode(document), schedulers)
         except (msgspec.DecodeError, InvalidQuantity) as error:
             raise InvalidObject(f"objects[{i}]{f' ({kind})' if kind else ''}: {error}") from error
     return cache
 
 
-def _put_pod(cache: Cache, pod: Pod) -> None:
-    """A pod without a node is pending, as the one that is decided is, and takes nothing."""
+def _put_pod(cache: Cache, pod: Pod, schedulers: Collection[str]) -> None:
+    """A pod without a node is pending, as the one that is decided is; it counts if it is nominated."""
     if pod.spec.node_name:
         cache.add_pod(pod)
+    elif pod.status.nominated_node_name and pod.spec.scheduler_name in schedulers and pod.status.phase not in FINISHED:
+        cache.nominate(pod, pod.status.nominated_node_name)
+
+
+def _put_budget(cache: Cache, budget: PodDisruptionBudget) -> None:
+    cache.budgets.put(budget)
+
+
+def _put_storage(cache: Cache, thing: StorageObject) -> None:
+    cache.put_storage(thing)
+
+
+def _put_namespace(cache: Cache, namespace: Namespace) -> None:
+    cache.add_namespace(namespace)
+
+
+def _put_workload(cache: Cache, workload: Workload) -> None:
+    cache.add_workload(workload)
 
 
 def _put_node(cache: Cache, node: Node) -> None:
     cache.add_node(node)
 
 
+_pod_decoder = msgspec.json.Decoder(Pod)
 _type_decoder = msgspec.json.Decoder(_TypeMeta)
 _READERS: Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Cache, Any], None]]] = {
     "Node": (msgspec.json.Decoder(Node), _put_node),
-    "Pod": (msgspec.json.Decoder(Pod), _put_pod),
+    "PodDisruptionBudget": (msgspec.json.Decoder(PodDisruptionBudget), _put_budget),
+    **{kind.__name__: (msgspec.json.Decoder(kind), _put_storage) for kind in get_args(StorageObject)},
+    **{kind.__name__: (msgspec.json.Decoder(kind), _put_workload) for kind in get_args(Workload)},
+    "Namespace": (msgspec.json.Decoder(Namespace), _put_namespace),
 }
 """Kind -> how it is read, and where it goes."""
