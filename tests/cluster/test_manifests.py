@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scheduler.kube.requests import MERGE_PATCH
-from scheduler.sandbox.demo import create
+from scheduler.sandbox.demo import SCHEDULER_NAME, create
 from scheduler.sandbox.nodes import AMD64_LINUX, node
 from scheduler.sandbox.process import scheduler_process
 from scheduler.sandbox.scenario import AMD64, MAINFRAME, ScenarioImage, Workload
-from tests.cluster.binaries import binary
 from tests.cluster.images import Publisher
-from tests.cluster.registry import PASSWORD, USER, Registry
+from tests.cluster.installation import (
+    BASE,
+    NAME,
+    Permission,
+    kubectl,
+    outside,
+    permissions,
+    pull_secret,
+    requests,
+    used,
+)
+from tests.cluster.registry import Registry
 from tests.cluster.stage import RealStage, real_stage
 from tests.scenarios.election import says
-from tests.scenarios.walking import PODS, SCHEDULER_NAME, all_bound, event_of, eventually, told_why
+from tests.scenarios.walking import PODS, all_bound, event_of, eventually, told_why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from tests.cluster.control_plane import ControlPlane
     from tests.cluster.kube_client import KubeClient
     from tests.cluster.kwok import Kwok
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-
-BASE = Path(__file__).parents[2] / "manifests" / "base"
-NAME = "multiarch-scheduler"  # of the namespace, the ServiceAccount, the Deployment, the ConfigMap
-ACCOUNT = f"system:serviceaccount:{NAME}:{NAME}"
-
-Permission = tuple[str, str, str]  # API group, resource or resource/subresource, verb
 
 NOT_EVERY_TIME: dict[Permission, str] = {
     ("", "pods", "get"): "a pod whose binding is in doubt is read again",
@@ -121,14 +122,6 @@ async def test_the_deployment_is_accepted_and_names_what_is_there(
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-def outside(settings: str) -> str:
-    """The settings, fit for a scheduler that is no pod: it may ask registries on the loopback, and has no namespace."""
-    assert settings.count("allowLoopback: false") == 1
-    assert "leaderElection" not in settings
-    settings = settings.replace("allowLoopback: false", "allowLoopback: true")
-    return f"{settings}\nleaderElection: {{resourceNamespace: {NAME}}}\n"
-
-
 @contextlib.asynccontextmanager
 async def two_schedulers(kubeconfig: Path, folder: Path, settings: Path) -> AsyncIterator[None]:
     """As many as the Deployment has: one works, the other stands by."""
@@ -140,59 +133,10 @@ async def two_schedulers(kubeconfig: Path, folder: Path, settings: Path) -> Asyn
             yield
 
 
-def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
-    command = [binary("kubectl"), f"--kubeconfig={control_plane.kubeconfig}", *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def requests(control_plane: ControlPlane) -> list[dict[str, Any]]:
-    """What the scheduler's account asked of the API server, answered."""
-    return [
-        event
-        for event in control_plane.audit_events()
-        if event["user"]["username"] == ACCOUNT and event["stage"] == "ResponseComplete" and "objectRef" in event
-    ]
-
-
-def used(control_plane: ControlPlane, before: int) -> set[Permission]:
-    """What the scheduler's account asked for after the first ``before`` requests of all."""
-    found = set()
-    for event in (
-        e for e in control_plane.audit_events()[before:] if e["user"]["username"] == ACCOUNT and "objectRef" in e
-    ):
-        reference = event["objectRef"]
-        resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
-        found.add((reference.get("apiGroup", ""), resource, event["verb"]))
-    return found
-
-
-def permissions(role: dict[str, Any]) -> set[Permission]:
-    return {
-        (group, resource, verb)
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-
-
 async def roles(kube: KubeClient) -> list[dict[str, Any]]:
     rbac = "rbac.authorization.k8s.io/v1"
     everywhere = [await kube.get("ClusterRole", name, api_version=rbac) for name in (NAME, f"{NAME}-pull-secrets")]
     return [*everywhere, await kube.get("Role", f"{NAME}-leader-election", NAME, rbac)]
-
-
-def pull_secret(registry: str) -> dict[str, Any]:
-    auths = {"auths": {registry: {"username": USER, "password": PASSWORD}}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "pull", "namespace": "default"},
-        "type": "kubernetes.io/dockerconfigjson",
-        "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()},
-    }
 
 
 def with_secret(workload: Workload, stage: RealStage) -> list[dict[str, Any]]:

@@ -16,19 +16,10 @@ from scheduler.sandbox.nodes import AMD64_LINUX, ARM64_LINUX, node
 from scheduler.sandbox.process import scheduler_process
 from scheduler.sandbox.scenario import AMD64, ARM64, ScenarioImage, Workload
 from tests.cluster.images import Publisher
+from tests.cluster.installation import ACCOUNT, BASE, NAME, kubectl, outside, permissions, pull_secret, used
 from tests.cluster.kube_client import ApiFailure
 from tests.cluster.registry import Registry
 from tests.cluster.stage import RealStage, real_stage
-from tests.cluster.test_manifests import (
-    ACCOUNT,
-    BASE,
-    NAME,
-    kubectl,
-    on_loopback,
-    permissions,
-    pull_secret,
-    used,
-)
 from tests.scenarios.walking import PODS, all_bound, eventually, told_why
 
 if TYPE_CHECKING:
@@ -42,6 +33,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 OVERLAY = BASE.parent / "sharing"
+SECRETS = "/api/v1/namespaces/default/secrets"
 ROLE = f"{NAME}-image-platforms"
 SETTINGS = "sharing: {enabled: true}\nschedulerName: %s\nimages: {tagLifetimeSeconds: 1}\n"
 IMAGE = ScenarioImage("shared/app", "1", (ARM64,))
@@ -176,12 +168,14 @@ async def test_images_read_with_a_pods_own_secret_are_shared_without_their_names
     folder.mkdir()
     with Registry(servers_folder, name="private-shared", private=True) as private:
         pushed = Publisher(private, folder).push_image("secret/app:1", "linux/arm64")
-        await create(stage, [pull_secret(private.address)], "/api/v1/namespaces/default/secrets")
+        secret = pull_secret(private.address)
+        secret["metadata"]["name"] = "of-this-test"
+        await create(stage, [secret], SECRETS)
         try:
             async with scheduler(stage, tmp_path):
                 pods = Workload("secretive", ("secret/app:1",), 1, APP.runs_on).pods(private.address, SCHEDULER_NAME)
                 for pod in pods:
-                    pod["spec"]["imagePullSecrets"] = [{"name": "pull"}]
+                    pod["spec"]["imagePullSecrets"] = [{"name": "of-this-test"}]
                 await create(stage, pods, PODS)
                 await all_bound(stage, "secretive", 1)
 
@@ -190,7 +184,7 @@ async def test_images_read_with_a_pods_own_secret_are_shared_without_their_names
 
                 shared = await eventually("it is shared", found)
         finally:
-            await stage.client.delete("/api/v1/namespaces/default/secrets/pull")
+            await stage.client.delete(f"{SECRETS}/of-this-test")
     assert shared["metadata"]["name"] == object_name(private.address, pushed.digest)
     assert shared["spec"]["platforms"] == ["linux/arm64"]
     assert "images" not in shared["spec"]
@@ -248,7 +242,7 @@ async def test_sharing_uses_every_permission_of_its_role_and_drops_what_is_old(
     before = len(control_plane.audit_events())
     text = (await kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"]
     settings = tmp_path / "settings.yaml"
-    settings.write_text(on_loopback(text).replace("images:\n", "images:\n  tagLifetimeSeconds: 1\n"))
+    settings.write_text(outside(text).replace("images:\n", "images:\n  tagLifetimeSeconds: 1\n"))
     token = await kube.service_account_token(NAME, NAME)
     kubeconfig = control_plane.admin.as_user("scheduler", token).write_kubeconfig(tmp_path / "account.kubeconfig", NAME)
     long_ago = (datetime.now(UTC) - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,78 @@
+"""What `manifests` make of a cluster, and how tests look at it: kubectl, the account's permissions and what it used."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.cluster.binaries import binary
+from tests.cluster.registry import PASSWORD, USER
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane import ControlPlane
+
+BASE = Path(__file__).parents[2] / "manifests" / "base"
+NAME = "multiarch-scheduler"  # of the namespace, the ServiceAccount, the Deployment, the ConfigMap
+ACCOUNT = f"system:serviceaccount:{NAME}:{NAME}"
+
+Permission = tuple[str, str, str]  # API group, resource or resource/subresource, verb
+
+
+def outside(settings: str) -> str:
+    """The settings, fit for a scheduler that is no pod: it may ask registries on the loopback, and has no namespace."""
+    assert settings.count("allowLoopback: false") == 1
+    assert "leaderElection" not in settings
+    settings = settings.replace("allowLoopback: false", "allowLoopback: true")
+    return f"{settings}\nleaderElection: {{resourceNamespace: {NAME}}}\n"
+
+
+def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
+    command = [str(binary("kubectl")), f"--kubeconfig={control_plane.kubeconfig}", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def requests(control_plane: ControlPlane) -> list[dict[str, Any]]:
+    """What the scheduler's account asked of the API server, answered."""
+    return [
+        event
+        for event in control_plane.audit_events()
+        if event["user"]["username"] == ACCOUNT and event["stage"] == "ResponseComplete" and "objectRef" in event
+    ]
+
+
+def used(control_plane: ControlPlane, before: int) -> set[Permission]:
+    """What the scheduler's account asked for after the first ``before`` requests of all."""
+    found = set()
+    for event in (
+        e for e in control_plane.audit_events()[before:] if e["user"]["username"] == ACCOUNT and "objectRef" in e
+    ):
+        reference = event["objectRef"]
+        resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
+        found.add((reference.get("apiGroup", ""), resource, event["verb"]))
+    return found
+
+
+def permissions(role: dict[str, Any]) -> set[Permission]:
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def pull_secret(registry: str) -> dict[str, Any]:
+    auths = {"auths": {registry: {"username": USER, "password": PASSWORD}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "pull", "namespace": "default"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()},
+    }
