@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scheduler.config.settings import InvalidSettings, Settings, parse_settings, read_settings, with_overrides
 
@@ -81,3 +82,21 @@ def test_the_command_line_goes_over_the_file() -> None:
     assert not settings.leader_election.leader_elect
     assert (settings.kube.kubeconfig, settings.kube.context, settings.serving.port) == ("c", "b", 0)
     assert settings.logging.level == "info"
+
+
+def of_manifests(name: str) -> str:
+    text = (Path(__file__).parents[2] / "manifests" / name / "settings.yaml").read_text()
+    settings: str = yaml.safe_load(text)["data"]["settings.yaml"]
+    return settings
+
+
+def test_the_manifests_set_what_the_program_knows_and_keep_it_from_its_own_loopback() -> None:
+    base = parse_settings(of_manifests("base"), "base")
+    assert not base.images.registries.allow_loopback
+    assert not base.sharing.enabled
+
+
+def test_the_overlay_that_shares_is_the_base_and_sharing() -> None:
+    base, sharing = of_manifests("base"), of_manifests("sharing")
+    assert sharing.startswith(base)
+    assert parse_settings(sharing, "sharing").sharing.enabled
