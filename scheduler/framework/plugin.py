@@ -162,9 +162,12 @@ class PluginState(ABC):
     rejection: Rejection | None = None
     """PreFilter's "no" to the pod as a whole, if it is one now; then no node is asked about."""
 
+    is_idle = False
+    """Whether it has nothing to say as of now, so that it need not be asked: no rejection, no mask, no score."""
+
     @abstractmethod
     def refresh(self) -> bool:
-        """Bring the answers up to date with the cluster. True if any of them may have changed.
+        """Bring the answers up to date with the cluster. True if any of them, ``is_idle`` included, may have changed.
 
         Called before every decision, so it must be quick to see that nothing has happened.
         """

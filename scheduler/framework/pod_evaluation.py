@@ -43,6 +43,7 @@ class PodEvaluation:
         self._filters = tuple((number, states[plugin]) for number, plugin in filters if states)
         self._scores = tuple((plugin.name, states[plugin], weight) for plugin, weight in plan.cluster_scores if states)
         self._nodes = cache.nodes
+        self._is_idle = False
         self._local_version = -1
         self._own_keys: NDArray[np.int64] | None = None
 
@@ -74,8 +75,14 @@ class PodEvaluation:
         self.local.refresh()
         if not changed and self.local.version == self._local_version:
             return
+        if changed or self.version == 0:
+            self._is_idle = all(state.is_idle for state in self._states)
         self._local_version = self.local.version
         self.version += 1
+        if self._is_idle:
+            self.rejection, self.score_error, self._own_keys = None, self.plan.score_error, None
+            self.feasible = self.local.feasible
+            return
         self.rejection = self._rejection_as_a_whole()
         if self.rejection is None:
             self._combine()

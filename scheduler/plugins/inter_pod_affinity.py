@@ -81,19 +81,23 @@ class AffinityState(PluginState):
         self._wishes: Weighted = [(self._counts(term), weight) for term, weight in self._own.wishes]
         self._barring: list[tuple[DomainCounts, CarriedTerm]] = []
         self._weighing: Weighted = []
-        self._seen = (-1, -1)
+        self._carried = self._namespaces = -1
+        self._counted: list[DomainCounts] = []
+        """All of the above."""
         self._versions: list[int] = []
+        self._count_all()
 
     def refresh(self) -> bool:
+        carried, namespaces = self._cache.carried_terms.version, self._cache.namespaces.version
         changed = False
-        seen = (self._cache.carried_terms.version, self._cache.namespaces.version)
-        if seen != self._seen:
-            self._seen = seen
-            changed = self._follow_carried_terms()
-        versions = []
-        for counts in self._all_counts():
+        if carried != self._carried or namespaces != self._namespaces:
+            changed = self._follow_carried_terms() or namespaces != self._namespaces
+            self._carried, self._namespaces = carried, namespaces
+        if not self._counted:
+            return changed
+        for counts in self._counted:
             counts.refresh()
-            versions.append(counts.version)
+        versions = [counts.version for counts in self._counted]
         if versions != self._versions:
             self._versions = versions
             changed = True
@@ -180,17 +184,13 @@ class AffinityState(PluginState):
         if barring == self._barring and weighing == self._weighing:
             return False
         self._barring, self._weighing = barring, weighing
+        self._count_all()
         return True
 
-    def _all_counts(self) -> Iterator[DomainCounts]:
-        yield from self._together
-        yield from self._apart
-        for counts, _ in self._wishes:
-            yield counts
-        for counts, _ in self._barring:
-            yield counts
-        for counts, _ in self._weighing:
-            yield counts
+    def _count_all(self) -> None:
+        self._counted = [*self._together, *self._apart]
+        self._counted += [counts for counts, _ in (*self._wishes, *self._barring, *self._weighing)]
+        self.is_idle = self.rejection is None and not self._counted
 
     # The rules
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.cluster.columns import Mask, Rows, count
+from scheduler.cluster.columns import Amounts, Mask, Rows, count
+from scheduler.cluster.derived import DerivedColumn
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY
@@ -21,6 +22,10 @@ from scheduler.framework.plugin import SKIP, CounterScore, Scores, Skip
 _PLAIN = frozenset({CPU, MEMORY, EPHEMERAL_STORAGE})
 
 Fractions = NDArray[np.float64]
+
+# For a hundred rows, an operand that is a Python number costs as much again as the operation; one in an array does not.
+_ONE, _HUNDRED = np.array(1.0), np.array(100.0)
+_UNIT, _TWO, _HALF_OF_100 = np.array(1), np.array(2), np.array(50)
 
 
 class NodeResourcesBalancedAllocation(CounterScore):
@@ -36,18 +41,16 @@ class NodeResourcesBalancedAllocation(CounterScore):
         return None if any(name in asked for name in self._resources) else SKIP
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
-        before: list[Fractions] = []
+        columns = self._columns(pod_class, nodes)
         after: list[Fractions] = []
         known: list[Mask] = []
-        for column, asked in self._columns(pod_class, nodes):
+        for column, asked in columns:
             capacity = nodes.resources.allocatable[column][rows]
-            requested = nodes.resources.requested[column][rows]
-            known.append(capacity != 0)
-            capacity = np.maximum(capacity, 1)
-            before.append(np.minimum(requested / capacity, 1.0))
-            after.append(np.minimum((requested + asked) / capacity, 1.0))
-        size = count(rows)
-        return 50 + (50 + _evenness(after, known, size) - _evenness(before, known, size)) // 2
+            known.append(capacity.astype(np.bool_))
+            after.append(_shares(nodes.resources.requested[column][rows] + asked, capacity))
+        change = _evenness(after, known, count(rows)) - _evenness_now(nodes, tuple(c for c, _ in columns))[rows]
+        scores: Scores = (change + _HALF_OF_100 >> _UNIT) + _HALF_OF_100
+        return scores
 
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         before: list[float] = []
@@ -67,15 +70,44 @@ class NodeResourcesBalancedAllocation(CounterScore):
         return [(c, amount) for c, amount, name in columns if c is not None and (amount or name in _PLAIN)]
 
 
+def _evenness_now(nodes: NodeTable, columns: tuple[int, ...]) -> Scores:
+    """int64[capacity]: of each row without the pod, for these resources; pods of all classes share it."""
+    key = (_evenness_now, columns)
+    found = nodes.derived.get(key)
+    if found is None:
+
+        def of_rows(rows: Rows) -> Scores:
+            capacities = [nodes.resources.allocatable[column][rows] for column in columns]
+            taken = [nodes.resources.requested[column][rows] for column in columns]
+            known = [capacity.astype(np.bool_) for capacity in capacities]
+            return _evenness(list(map(_shares, taken, capacities)), known, count(rows))
+
+        def of_row(row: int) -> int:
+            pairs = [
+                (nodes.resources.requested[c].item(row), nodes.resources.allocatable[c].item(row)) for c in columns
+            ]
+            return _evenness_of_row([min(taken / capacity, 1.0) for taken, capacity in pairs if capacity])
+
+        found = nodes.derived[key] = DerivedColumn(nodes, of_rows, of_row)
+    return found.values()
+
+
+def _shares(taken: Amounts, capacity: Amounts) -> Fractions:
+    """At most 1; of no capacity, anything."""
+    shares: Fractions = np.minimum(taken / np.maximum(capacity, _UNIT), _ONE)
+    return shares
+
+
 def _evenness(fractions: Sequence[Fractions], known: Sequence[Mask], size: int) -> Scores:
     """100 less the standard deviation of each row's known fractions in percent, cut to an integer."""
     if len(fractions) < 2:
         return np.full(size, 100, dtype=np.int64)
     if len(fractions) == 2:
-        deviation = np.abs(fractions[0] - fractions[1]) / 2 * (known[0] & known[1])
+        deviation = np.abs(fractions[0] - fractions[1]) / _TWO * (known[0] & known[1])
     else:
         deviation = _deviation(np.stack(fractions), np.stack(known))
-    return ((1 - deviation) * 100).astype(np.int64)
+    evenness: Scores = ((_ONE - deviation) * _HUNDRED).astype(np.int64)
+    return evenness
 
 
 def _deviation(fractions: Fractions, known: Mask) -> Fractions:

@@ -119,8 +119,9 @@ class NodeResourcesFit(CounterFilter, CounterScore):
         for column, asked, weight in self._scored(pod_class, nodes.resources):
             capacity = nodes.resources.allocatable[column][rows]
             used = nodes.resources.scored[column][rows] + asked
-            if strategy.counts_zero and capacity.all():  # as a rule; one weight for all rows halves the work
-                total += strategy.items(capacity, used) * weight
+            if strategy.counts_zero and np.count_nonzero(capacity) == len(capacity):  # as a rule; it halves the work
+                items = strategy.items(capacity, used)
+                total += items if weight == 1 else items * weight
                 weights = weights + weight
                 continue
             items = strategy.items(np.maximum(capacity, 1), used)

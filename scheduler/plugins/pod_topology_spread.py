@@ -123,6 +123,7 @@ class SpreadState(PluginState):
         self._pod = pod
         self._cache = cache
         self._workloads = -1
+        self.is_idle = True
         self._hard = self._soft = SpreadCounts((), pod, cache, needs_all_keys=True)
         own = pod.pod_class.spec.topology_spread_constraints
         self._has_own = bool(own)
@@ -134,9 +135,9 @@ class SpreadState(PluginState):
                 raise AttemptError(f'running PreFilter plugin "{NAME}": {error}') from error
 
     def refresh(self) -> bool:
-        changed = False
-        if not self._has_own:
-            changed = self._follow_workloads()
+        changed = not self._has_own and self._follow_workloads()
+        if self.is_idle:
+            return changed
         changed |= self._hard.refresh()
         changed |= self._soft.refresh()
         return changed
@@ -217,6 +218,7 @@ class SpreadState(PluginState):
         self._hard = SpreadCounts(hard, self._pod, self._cache, needs_all_keys=True)
         strict = self._has_own or self._args.defaulting_type == "List"
         self._soft = SpreadCounts(soft, self._pod, self._cache, needs_all_keys=strict)
+        self.is_idle = not (hard or soft)
 
     def _room(self, counted: CountedConstraint) -> Mask:
         """bool[domains + 1]: where one pod more is not too many. The last place, of no domain, is False."""

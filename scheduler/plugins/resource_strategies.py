@@ -16,6 +16,9 @@ from scheduler.cluster.columns import Amounts
 from scheduler.framework.plugin import Scores
 from scheduler.plugins.arguments import MAX_POINT_SCORE, MAX_UTILIZATION, ScoringStrategy, ShapePoint
 
+# For a hundred rows, an operand that is a Python number costs as much again as the operation; one in an array does not.
+_ZERO, _HUNDRED = np.array(0), np.array(100)
+
 
 class Strategy(ABC):
     """Scores of 0 to 100. ``capacity`` is never 0; ``used`` includes what the pod would take and may exceed it."""
@@ -33,7 +36,7 @@ class Strategy(ABC):
 
     def mean(self, total: Scores, weights: Scores | int) -> Scores:
         """The weighted mean; 0 where nothing was counted."""
-        return total // np.maximum(weights, 1)
+        return total // (max(weights, 1) if isinstance(weights, int) else np.maximum(weights, 1))
 
     def mean_of(self, total: int, weights: int) -> int:
         return total // max(weights, 1)
@@ -43,7 +46,7 @@ class LeastAllocated(Strategy):
     """What stays free, in percent of the node."""
 
     def items(self, capacity: Amounts, used: Amounts) -> Scores:
-        scores: Scores = np.maximum(capacity - used, 0) * 100 // capacity
+        scores: Scores = np.maximum(capacity - used, _ZERO) * _HUNDRED // capacity
         return scores
 
     def item(self, capacity: int, used: int) -> int:
@@ -54,7 +57,7 @@ class MostAllocated(Strategy):
     """What is taken, in percent of the node."""
 
     def items(self, capacity: Amounts, used: Amounts) -> Scores:
-        scores: Scores = np.minimum(capacity, used) * 100 // capacity
+        scores: Scores = np.minimum(capacity, used) * _HUNDRED // capacity
         return scores
 
     def item(self, capacity: int, used: int) -> int:
