@@ -77,6 +77,9 @@ NAMESPACE_OUTSIDE = "kube-system"
 STOP_SECONDS = 5.0
 """For the bindings under way, and again for the events, when stopping. Kubernetes kills after 30 in all."""
 
+LOST_SECONDS = 1.0
+"""For the events when the lease was lost: most likely nothing can be written, and a standby less is waiting."""
+
 
 def run_scheduler(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code."""
@@ -143,6 +146,7 @@ class Scheduler:
         elects = settings.leader_election.leader_elect
         self.leadership = Leadership(-math.inf) if elects else Leadership()
         self.electing = self._candidate(settings.leader_election) if elects else None
+        self.election: asyncio.Task[None] | None = None
         leading = client.writing_while(self.leadership.holds)
         self.cache = Cache()
         self.queue = SchedulingQueue(
@@ -252,23 +256,38 @@ class Scheduler:
             recording = group.create_task(self.recorder.run())
             watching = [group.create_task(watch.run()) for watch in self.watches.values()]
             reporting = group.create_task(self.reporting.run())
-            election = None
             try:
                 for watch in self.watches.values():
                     await watch.synced.wait()
                 log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), pending=len(self.queue))
-                if self.electing is not None:
-                    election = group.create_task(self.electing.run())
-                await self.scheduling.run()
+                deciding = group.create_task(self.scheduling.run())
+                try:
+                    await self._take_part()
+                finally:
+                    deciding.cancel()
             finally:
-                await self.binding.drain(min(STOP_SECONDS, self.leadership.seconds_left()))
-                await self.volumes.stop()
-                await self.resolving.stop()
-                if self.electing is not None and election is not None:
-                    await self.electing.release()
-                await self.recorder.stop(STOP_SECONDS)
+                await self._wind_up()
                 for task in (*watching, reporting, recording, *sharing):
                     task.cancel()
+
+    async def _take_part(self) -> None:
+        """In the election, until cancelled; raises LeaseLost. Being cancelled does not end it: ``_wind_up`` does."""
+        if self.electing is None:
+            await asyncio.Event().wait()
+        else:
+            self.election = asyncio.create_task(self.electing.run())
+            await asyncio.shield(self.election)
+
+    async def _wind_up(self) -> None:
+        """Ends what was begun. Once the lease is lost, only what can be ended before another one leads."""
+        leads = self.leadership.holds()
+        await self.binding.drain(min(STOP_SECONDS, self.leadership.seconds_left()))
+        await self.volumes.stop()
+        await self.resolving.stop()
+        if self.electing is not None and self.election is not None:
+            await self.electing.release()
+            self.election.cancel()
+        await self.recorder.stop(STOP_SECONDS if leads else LOST_SECONDS)
 
     def _candidate(self, settings: LeaderElectionSettings) -> Electing:
         namespace = settings.resource_namespace or own_namespace() or NAMESPACE_OUTSIDE

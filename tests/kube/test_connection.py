@@ -12,7 +12,7 @@ import yaml
 
 from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.errors import InvalidConnection, Unauthorized
-from scheduler.kube.in_cluster import read_service_account
+from scheduler.kube.in_cluster import own_namespace, read_service_account
 from scheduler.kube.requests import ApiClient
 from tests.kube.pki import Authority, common_name
 from tests.kube.scripted_server import ScriptedServer, dropped, ok, refused
@@ -253,6 +253,13 @@ async def test_a_pod_uses_its_service_account(secure: ScriptedServer, authority:
         "Bearer pod-token",
         "Bearer rotated",
     ]
+
+
+def test_a_pod_knows_its_namespace_and_whoever_is_none_has_none(tmp_path: Path) -> None:
+    file = tmp_path / "namespace"
+    assert own_namespace(file) is None
+    file.write_text("schedulers\n")
+    assert own_namespace(file) == "schedulers"
 
 
 async def test_outside_of_a_cluster_and_without_a_kubeconfig_the_error_says_both(
