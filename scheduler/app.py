@@ -78,7 +78,7 @@ STOP_SECONDS = 5.0
 """For the bindings under way, and again for the events, when stopping. Kubernetes kills after 30 in all."""
 
 LOST_SECONDS = 1.0
-"""For the events when the lease was lost: most likely nothing can be written, and a standby less is waiting."""
+"""For the events when the lease was lost: most likely none can be written, and a standby is missing meanwhile."""
 
 
 def run_scheduler(settings: Settings) -> int:
