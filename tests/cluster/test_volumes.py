@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler.api.storage import SELECTED_NODE, PersistentVolumeClaim
-from scheduler.sandbox.demo import create
+from scheduler.sandbox.demo import SCHEDULER_NAME, create
 from scheduler.sandbox.nodes import AMD64_LINUX, node
 from scheduler.sandbox.process import scheduler_process
 from scheduler.sandbox.scenario import AMD64, ScenarioImage, Workload
 from tests.cluster.stage import RealStage, real_stage
-from tests.scenarios.walking import PODS, SCHEDULER_NAME, all_bound, eventually, told_why
+from tests.scenarios.walking import PODS, all_bound, eventually, told_why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
