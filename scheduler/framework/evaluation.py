@@ -84,7 +84,8 @@ class Evaluation:
         if greatest == self._greatest:
             return self._keys[:size].copy()
         totals = self._scaled_by(greatest)[:size] + self._by_counters[:size]
-        return totals << _SHIFT | self._nodes.name_hash[:size]
+        keys: NDArray[np.int64] = totals << _SHIFT | self._nodes.name_hash[:size]
+        return keys
 
     def refresh(self) -> None:
         """Bring everything up to date with the node table."""

@@ -1,4 +1,4 @@
-"""A derived column follows the columns that it comes from, whichever rows changed, and computes no more than it must."""
+"""A derived column follows the columns that it comes from, whichever rows changed, and computes only what it must."""
 
 import numpy as np
 import pytest
