@@ -186,15 +186,13 @@ class SpreadState(PluginState):
         raw: NDArray[np.float64] = np.zeros(len(considered))
         for counted in self._soft:
             raw += self._cost(counted, considered)
-        whole = np.trunc(raw)
-        rounded = (whole + (raw - whole >= 0.5)).astype(np.int64)
-        most = int(rounded.max(where=considered, initial=0))
-        if most == 0:
-            scores = np.full(len(considered), 100, dtype=np.int64)
-        else:
-            least = int(rounded.min(where=considered, initial=most))
-            scores = (most + least - rounded) * 100 // most
-        scores[~considered] = 0
+        whole = raw.astype(np.int64)
+        whole += raw - whole >= 0.5  # halves away from zero, as Go rounds
+        among = whole[considered]
+        least, most = (int(among.min()), int(among.max())) if len(among) else (0, 0)
+        scores = (most + least - whole) * 100 // most if most else np.full(len(whole), 100, dtype=np.int64)
+        if self._soft.needs_all_keys:
+            scores *= considered
         return scores
 
     # Private
