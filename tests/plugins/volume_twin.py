@@ -124,6 +124,8 @@ def limits(pod, node, storage):
             where = f"{pod.metadata.namespace}/{name}"
             reason = f'looking up PVC {where}: persistentvolumeclaim "{name}" not found'
             return "NodeVolumeLimits", NEVER, [reason]
+        if volume.ephemeral is not None and not is_owned(pod, storage.claim(pod, volume)):
+            return limits_fault(foreign(pod, storage.claim(pod, volume)))
     try:
         new = attachable(pod, csi_node, storage)
         absent = missing_driver(new, csi_node, storage)
@@ -132,13 +134,17 @@ def limits(pod, node, storage):
         most = {d.name: d.limit for d in csi_node.spec.drivers if d.limit is not None} if csi_node else {}
         used = used_on(node, csi_node, storage) if new and most else set()
     except Fault as fault:
-        return "NodeVolumeLimits", ERROR, [f'running "NodeVolumeLimits" filter plugin: {fault}']
+        return limits_fault(fault)
     there = used | attached(node, storage)
     for driver in {driver for driver, _ in new - used} & set(most):
         total = len([d for d, _ in there if d == driver]) + len([d for d, _ in new - used if d == driver])
         if total > most[driver]:
             return "NodeVolumeLimits", NO, ["node(s) exceed max volume count"]
     return None
+
+
+def limits_fault(fault):
+    return "NodeVolumeLimits", ERROR, [f'running "NodeVolumeLimits" filter plugin: {fault}']
 
 
 def missing_driver(new, csi_node, storage):
