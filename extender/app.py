@@ -37,6 +37,7 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.app import registry_settings
 from scheduler.cluster.cache import Cache
+from scheduler.images.matching import MatchRules
 from scheduler.images.platform_weights import PlatformWeights
 from scheduler.images.unknown_policy import parse_unknown_policy
 from scheduler.kube.binding import BindResult, bind
@@ -46,6 +47,7 @@ from scheduler.kube.reflector import Reflector
 from scheduler.kube.requests import ApiClient
 from scheduler.kube.secrets import PullSecrets
 from scheduler.oci.resolver import Resolver
+from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.catalogue import default_profile
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.telemetry import logs
@@ -80,10 +82,17 @@ async def _run(settings: ExtenderSettings) -> int:
         log.error("cannot connect", why=str(error))
         return 1
     try:
-        await Extender(settings, client).run(stop)
+        extender = Extender(settings, client)
+    except InvalidRegistrySettings as error:
+        log.error("cannot ask registries", why=str(error))
+        await client.close()
+        return 1
     except InvalidCertificates as error:
         log.error("cannot serve with TLS", why=str(error))
+        await client.close()
         return 1
+    try:
+        await extender.run(stop)
     except OSError as error:
         log.error("cannot serve", why=str(error))
         return 1
@@ -97,13 +106,13 @@ class Extender:
     """One extender, wired up for one API server."""
 
     def __init__(self, settings: ExtenderSettings, client: ApiClient) -> None:
-        """Raises InvalidCertificates."""
+        """Raises InvalidCertificates, InvalidRegistrySettings."""
         answering = settings.answering
         self.settings = settings
         self.client = client
         self.metrics = Metrics()
         self.cache = Cache()
-        self.resolver = Resolver(registry_settings(settings.images))
+        self.resolver = Resolver(registry_settings(settings.images), on_problem=self._problem("credentials"))
         self.waking = Waking(client, self._problem("wake"), enabled=answering.wake_pods)
         secrets = PullSecrets(client, on_problem=self._problem("secret")) if settings.images.read_pull_secrets else None
         self.look_ups = LookUps(
@@ -111,14 +120,16 @@ class Extender:
         )
         counts_pods = answering.delegated or answering.max_nodes > 0
         weights = settings.images.platform_weights
-        judge = Judge(self.cache, ImagePlatform(weights))
+        rules = MatchRules(deep_check=settings.images.deep_check)
+        image_platform = ImagePlatform(weights, rules)
+        judge = Judge(self.cache, image_platform)
         filtering: Filtering = Filter(judge)
         self.delegate: Delegate | None = None
         if answering.delegated:
-            profile = default_profile("default-scheduler", platform_weights=weights)
+            profile = default_profile("default-scheduler", platform_weights=weights, match_rules=rules)
             filtering = self.delegate = Delegate(self.cache, profile, answering.give_up_seconds)
         elif answering.max_nodes:
-            filtering = Narrowing(self.cache, ImagePlatform(weights), answering.max_nodes)
+            filtering = Narrowing(self.cache, image_platform, answering.max_nodes)
         forget = self.cache.forget if self.delegate is None else self.delegate.forget
         pods = PodWatch(self.cache, self.look_ups, settings.scheduler_names, forget)
         nodes = NodeWatch(self.cache)

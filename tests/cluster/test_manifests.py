@@ -68,6 +68,31 @@ async def stage(
             await stage.clear()
 
 
+async def test_the_pull_secrets_of_a_service_account_serve_its_pods(
+    stage: RealStage, kube: KubeClient, tmp_path: Path
+) -> None:
+    """Admission copies them into pods that name none of their own, so the scheduler has nothing more to read."""
+    image = ScenarioImage("private/accounted", "1", (AMD64,))
+    stage.push(image)
+    await create(stage, [pull_secret(stage.registry)], "/api/v1/namespaces/default/secrets")
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "puller", "namespace": "default"},
+        "imagePullSecrets": [{"name": "pull"}],
+    }
+    await create(stage, [account], "/api/v1/namespaces/default/serviceaccounts")
+    (pod,) = Workload("accounted", (image.name,), 1, frozenset()).pods(stage.registry, SCHEDULER_NAME)
+    pod["spec"]["serviceAccountName"] = "puller"
+    try:
+        async with scheduler_process(stage.kubeconfig, tmp_path / "scheduler.log"):
+            await create(stage, [pod], PODS)
+            await all_bound(stage, "accounted", 1)
+    finally:
+        await kube.delete("ServiceAccount", "puller", "default")
+        await kube.delete("Secret", "pull", "default")
+
+
 async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_needs_no_other(
     stage: RealStage, control_plane: ControlPlane, kube: KubeClient, tmp_path: Path
 ) -> None:
