@@ -125,7 +125,9 @@ class _State(RowState):
         waiting = [_waits(claim, storage) for claim in unbound]
         if not all(waiting):
             return Rejection(Code.UNRESOLVABLE, VolumeBinding.name, (REASON_IMMEDIATE,))
-        self._bound = [_bound(storage.volumes.get(claim.spec.volume_name)) for claim in claims if claim.is_bound]
+        self._bound = [
+            _bound(storage.volumes.get(claim.spec.volume_name), storage) for claim in claims if claim.is_bound
+        ]
         selected = [claim for claim in unbound if SELECTED_NODE in claim.metadata.annotations]
         self._selected_nodes = {claim.metadata.annotations[SELECTED_NODE] for claim in selected}
         self._matching = None
@@ -198,14 +200,15 @@ class _State(RowState):
             answer = self._matching.on(nodes.node(row).metadata.labels) if row is not None and here.any() else None
             return [Found(Outcome.NO_VOLUME), answer or Found(Outcome.NO_VOLUME)], here.astype(np.int32)
         columns = [column.ids[rows] for key in self._keys if (column := nodes.labels.column(key)) is not None]
-        live = nodes.live[rows]
-        combined = np.stack([live.astype(np.int32), *(np.where(live, ids, 0) for ids in columns)])
-        _, first, which = np.unique(combined, axis=1, return_index=True, return_inverse=True)
+        which = nodes.live[rows].astype(np.int64)
+        for ids in columns:  # rows that are alike in all columns so far, and in this one
+            _, which = np.unique(which << 32 | ids, return_inverse=True)
+        _, first, which = np.unique(which, return_index=True, return_inverse=True)
         answers = [
             self._matching.on(nodes.node(row).metadata.labels) if nodes.live[row] else Found(Outcome.NO_VOLUME)
             for row in listed[first].tolist()
         ]
-        return answers, which.reshape(-1).astype(np.int32)
+        return answers, which.astype(np.int32)
 
     def _score(self, found: Found) -> int:
         """The mean over storage classes of how their storage is used, by the shape of the arguments."""
@@ -252,11 +255,10 @@ def _waits(claim: PersistentVolumeClaim, storage: StorageObjects) -> bool:
     return storage_class.volume_binding_mode == WAIT_FOR_FIRST_CONSUMER and not claim.spec.volume_name
 
 
-def _bound(volume: PersistentVolume | None) -> _Bound | None:
+def _bound(volume: PersistentVolume | None, storage: StorageObjects) -> _Bound | None:
     if volume is None:
         return None
-    affinity = volume.spec.node_affinity
-    reach, plugin = Reach(affinity.required if affinity else None), plugin_of(volume.spec)
+    reach, plugin = storage.reach(volume), plugin_of(volume.spec)
     if plugin not in DRIVERS:
         return _Bound(reach)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,7 +81,7 @@ class Matching:
         storage: StorageObjects,
     ) -> None:
         by_size = sorted(claims, key=requested)
-        self._pools = [_Pool(claim, storage.volumes_of(claim.storage_class)) for claim in by_size]
+        self._pools = [_Pool(claim, storage) for claim in by_size]
         self._provisioning = {claim.key: _provisioning(claim, storage) for claim in (*claims, *selected)}
         self._selected = selected
 
@@ -125,14 +125,15 @@ class Matching:
 class _Pool:
     """The volumes that a claim could be bound to, smallest first; found by a label that their nodes must have."""
 
-    def __init__(self, claim: PersistentVolumeClaim, volumes: Iterator[PersistentVolume]) -> None:
+    def __init__(self, claim: PersistentVolumeClaim, storage: StorageObjects) -> None:
         self.claim = claim
-        suitable = [volume for volume in volumes if _is_suitable(volume, claim)]
-        self._own = [_candidate(volume) for volume in suitable if volume.is_for(claim)]
+        suitable = [volume for volume in storage.volumes_for(claim) if _is_suitable(volume, claim)]
+        self._own = [_candidate(volume, storage) for volume in suitable if volume.is_for(claim)]
         self._own.sort(key=lambda candidate: candidate.name)
         self._anywhere: list[_Candidate] = []
         self._by_label: dict[str, dict[str, list[_Candidate]]] = {}
-        for candidate in sorted((_candidate(v) for v in suitable if _is_free(v, claim)), key=lambda c: c[:2]):
+        free = [_candidate(volume, storage) for volume in suitable if _is_free(volume, claim)]
+        for candidate in sorted(free, key=lambda candidate: candidate[:2]):
             anchor = candidate.reach.anchor()
             if anchor is None:
                 self._anywhere.append(candidate)
@@ -173,9 +174,8 @@ def limit(capacity: CSIStorageCapacity) -> int | None:
     return None if text is None else value(text)
 
 
-def _candidate(volume: PersistentVolume) -> _Candidate:
-    affinity = volume.spec.node_affinity
-    return _Candidate(size(volume), volume.name, volume, Reach(affinity.required if affinity else None))
+def _candidate(volume: PersistentVolume, storage: StorageObjects) -> _Candidate:
+    return _Candidate(size(volume), volume.name, volume, storage.reach(volume))
 
 
 def _is_suitable(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:

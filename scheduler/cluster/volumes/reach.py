@@ -54,3 +54,6 @@ class Reach:
             return None
         listed = (requirement for requirement in self._terms[0].expressions if requirement.operator == "In")
         return next(((requirement.key, requirement.values) for requirement in listed), None)
+
+
+ANYWHERE = Reach(None)

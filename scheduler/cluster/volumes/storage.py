@@ -18,9 +18,12 @@ from scheduler.api.storage import (
     PersistentVolume,
     PersistentVolumeClaim,
     StorageClass,
+    VolumeNodeAffinity,
 )
+from scheduler.cluster.volumes.reach import ANYWHERE, Reach
 
 T = TypeVar("T", PersistentVolume, PersistentVolumeClaim)
+K = TypeVar("K", bound=Hashable)
 
 
 class Assumable(Generic[T]):
@@ -89,7 +92,11 @@ class StorageObjects:
         self.volumes: Assumable[PersistentVolume] = Assumable()
         self.classes: dict[str, StorageClass] = {}
         self.drivers: dict[str, CSIDriver] = {}
-        self._pools: dict[str, set[str]] = {}
+        self._free: dict[str, set[str]] = {}
+        """Storage class -> its volumes that are meant for no claim."""
+        self._meant: dict[tuple[str, str], set[str]] = {}
+        """(storage class, claim) -> the volumes of the class that are bound or meant to be bound to the claim."""
+        self._reaches: dict[str, tuple[VolumeNodeAffinity, Reach]] = {}
         self._capacities: dict[str, dict[str, CSIStorageCapacity]] = {}
         self._class_of_capacity: dict[str, str] = {}
         self._shared = 0
@@ -100,25 +107,47 @@ class StorageObjects:
 
     def put_volume(self, volume: PersistentVolume) -> None:
         known = self.volumes.watched(volume.name)
-        if known is not None and known.storage_class != volume.storage_class:
-            self.drop_volume(volume.name)
+        if known is not None:
+            self._unindex(known)
+            self._class_changed(known.storage_class)
         self.volumes.put(volume.name, volume)
-        self._pools.setdefault(volume.storage_class, set()).add(volume.name)
+        reference = volume.spec.claim_ref
+        if reference is None:
+            self._free.setdefault(volume.storage_class, set()).add(volume.name)
+        else:
+            claim = f"{reference.namespace}/{reference.name}"
+            self._meant.setdefault((volume.storage_class, claim), set()).add(volume.name)
         self._class_changed(volume.storage_class)
 
     def drop_volume(self, name: str) -> None:
         known = self.volumes.watched(name)
         if known is not None:
             self.volumes.drop(name)
-            _discard(self._pools, known.storage_class, name)
+            self._reaches.pop(name, None)
+            self._unindex(known)
             self._class_changed(known.storage_class)
 
-    def volumes_of(self, storage_class: str) -> Iterator[PersistentVolume]:
-        """The volumes of a class, in no particular order."""
-        for name in self._pools.get(storage_class, ()):
-            volume = self.volumes.get(name)
-            if volume is not None:
-                yield volume
+    def volumes_for(self, claim: PersistentVolumeClaim) -> Iterator[PersistentVolume]:
+        """The volumes of the claim's class that are free or meant for it, in no particular order.
+
+        Some may be assumed to be another's. Most volumes of a class are somebody's, so they are not walked.
+        """
+        storage_class = claim.storage_class
+        for names in (self._free.get(storage_class, ()), self._meant.get((storage_class, claim.key), ())):
+            for name in names:
+                volume = self.volumes.get(name)
+                if volume is not None:
+                    yield volume
+
+    def reach(self, volume: PersistentVolume) -> Reach:
+        """From where the volume is reached; worked out once, however often it is assumed to be somebody's."""
+        affinity = volume.spec.node_affinity
+        if affinity is None:
+            return ANYWHERE
+        known = self._reaches.get(volume.name)
+        if known is None or known[0] is not affinity:
+            known = self._reaches[volume.name] = (affinity, Reach(affinity.required))
+        return known[1]
 
     def put_class(self, storage_class: StorageClass) -> None:
         self.classes[storage_class.name] = storage_class
@@ -174,12 +203,19 @@ class StorageObjects:
             return (self.claims.revision(key), self.volumes.revision(claim.spec.volume_name))
         return (self.claims.revision(key), self._of_class.get(claim.storage_class, 0))
 
+    def _unindex(self, volume: PersistentVolume) -> None:
+        reference = volume.spec.claim_ref
+        if reference is None:
+            _discard(self._free, volume.storage_class, volume.name)
+        else:
+            _discard(self._meant, (volume.storage_class, f"{reference.namespace}/{reference.name}"), volume.name)
+
     def _class_changed(self, name: str) -> None:
         self._changes += 1
         self._of_class[name] = self._changes
 
 
-def _discard(index: dict[str, set[str]], key: str, member: str) -> None:
+def _discard(index: dict[K, set[str]], key: K, member: str) -> None:
     members = index.get(key)
     if members is not None:
         members.discard(member)
