@@ -20,10 +20,10 @@ from scheduler.api.storage import (
     StorageClass,
     VolumeNodeAffinity,
 )
+from scheduler.cluster.volumes.indexes import discard
 from scheduler.cluster.volumes.reach import ANYWHERE, Reach
 
 T = TypeVar("T", PersistentVolume, PersistentVolumeClaim)
-K = TypeVar("K", bound=Hashable)
 
 
 class Assumable(Generic[T]):
@@ -206,18 +206,10 @@ class StorageObjects:
     def _unindex(self, volume: PersistentVolume) -> None:
         reference = volume.spec.claim_ref
         if reference is None:
-            _discard(self._free, volume.storage_class, volume.name)
+            discard(self._free, volume.storage_class, volume.name)
         else:
-            _discard(self._meant, (volume.storage_class, f"{reference.namespace}/{reference.name}"), volume.name)
+            discard(self._meant, (volume.storage_class, f"{reference.namespace}/{reference.name}"), volume.name)
 
     def _class_changed(self, name: str) -> None:
         self._changes += 1
         self._of_class[name] = self._changes
-
-
-def _discard(index: dict[K, set[str]], key: K, member: str) -> None:
-    members = index.get(key)
-    if members is not None:
-        members.discard(member)
-        if not members:
-            del index[key]

@@ -26,7 +26,9 @@ from scheduler.api.storage import (
 )
 from scheduler.cluster.change_log import ChangeLog
 from scheduler.cluster.volumes.attached import AttachedVolumes
+from scheduler.cluster.volumes.attachments import Attachments
 from scheduler.cluster.volumes.disks import DisksInUse
+from scheduler.cluster.volumes.indexes import discard
 from scheduler.cluster.volumes.migration import DRIVERS, UNCOUNTED, Attachable, Untranslatable, plugin_of, translated
 from scheduler.cluster.volumes.node_drivers import NodeDrivers
 from scheduler.cluster.volumes.pod_volumes import NO_VOLUMES, ClaimUse, PodVolumes
@@ -66,10 +68,7 @@ class Volumes:
         self._nodes: dict[str, CSINode] = {}
         self._counted: dict[str, _Counted] = {}
         self._claims_on: dict[str, set[str]] = {}
-        self._attachments: dict[str, VolumeAttachment] = {}
-        self._attachments_to: dict[str, set[str]] = {}
-        self._attachments_of: dict[str, set[str]] = {}
-        self._attachments_counted: dict[str, tuple[int, Attachable]] = {}
+        self._attachments = Attachments(self.storage, self.attached, self._rows, counters)
 
     # Questions
 
@@ -134,16 +133,14 @@ class Volumes:
         known = self._nodes.get(node)
         if known is not None:
             self.drivers.put(row, known)
-        for name in self._attachments_to.get(node, ()):
-            self._count_attachment(self._attachments[name])
+        self._attachments.count_node(node)
 
     def leave(self, node: str) -> None:
         """The node is gone, and its pods have been displaced."""
         row = self._rows.pop(node, None)
         if row is not None:
             self.drivers.clear(row)
-            for name in self._attachments_to.get(node, ()):
-                self._uncount_attachment(name)
+            self._attachments.uncount_node(node)
 
     def place(self, row: int, held: PodVolumes) -> None:
         """Count a pod's volumes on the row."""
@@ -194,7 +191,7 @@ class Volumes:
             case CSIStorageCapacity():
                 self.storage.put_capacity(thing)
             case VolumeAttachment():
-                self.put_attachment(thing)
+                self._attachments.put(thing)
 
     def drop(self, thing: StorageObject) -> None:
         """An object of storage is gone."""
@@ -212,7 +209,7 @@ class Volumes:
             case CSIStorageCapacity():
                 self.storage.drop_capacity(thing.key)
             case VolumeAttachment():
-                self.drop_attachment(thing.name)
+                self._attachments.drop(thing.name)
 
     def put_node(self, node: CSINode) -> None:
         """A node told of its CSI drivers, before or after it joined."""
@@ -253,23 +250,6 @@ class Volumes:
     def drop_class(self, name: str) -> None:
         self.storage.drop_class(name)
         self._recount_class(name)
-
-    def put_attachment(self, attachment: VolumeAttachment) -> None:
-        self.drop_attachment(attachment.name)
-        self._attachments[attachment.name] = attachment
-        self._attachments_to.setdefault(attachment.spec.node_name, set()).add(attachment.name)
-        volume = attachment.spec.source.persistent_volume_name
-        if volume is not None:
-            self._attachments_of.setdefault(volume, set()).add(attachment.name)
-        self._count_attachment(attachment)
-
-    def drop_attachment(self, name: str) -> None:
-        known = self._attachments.pop(name, None)
-        if known is None:
-            return
-        self._uncount_attachment(name)
-        _discard(self._attachments_to, known.spec.node_name, name)
-        _discard(self._attachments_of, known.spec.source.persistent_volume_name or "", name)
 
     def _to_be_provisioned(self, claim: PersistentVolumeClaim) -> ClaimedVolume | None:
         """A volume that does not exist yet counts for the driver that will make it, each claim on its own."""
@@ -318,18 +298,15 @@ class Volumes:
         )
 
     def _change_volume(self, name: str, change: Callable[[], None]) -> None:
-        attachments = [self._attachments[attachment] for attachment in self._attachments_of.get(name, ())]
-        for attachment in attachments:
-            self._uncount_attachment(attachment.name)
+        self._attachments.uncount_volume(name)
         change()
-        for attachment in attachments:
-            self._count_attachment(attachment)
+        self._attachments.count_volume(name)
         self._recount(self._claims_on.get(name, ()))
 
     def _index_claim(self, key: str, volume: str) -> None:
         known = self.storage.claims.watched(key)
         if known is not None:
-            _discard(self._claims_on, known.spec.volume_name, key)
+            discard(self._claims_on, known.spec.volume_name, key)
         if volume:
             self._claims_on.setdefault(volume, set()).add(key)
 
@@ -341,31 +318,7 @@ class Volumes:
         if not faults:
             del self.faults[row]
 
-    def _count_attachment(self, attachment: VolumeAttachment) -> None:
-        row = self._rows.get(attachment.spec.node_name)
-        volume = self.storage.volumes.get(attachment.spec.source.persistent_volume_name or "")
-        if row is None or volume is None or volume.spec.csi is None or not attachment.spec.attacher:
-            return
-        attached = Attachable(attachment.spec.attacher, volume.spec.csi.volume_handle)
-        self._attachments_counted[attachment.name] = (row, attached)
-        self.attached.add_attachment(row, attached)
-        self._counters.touch(row)
-
-    def _uncount_attachment(self, name: str) -> None:
-        counted = self._attachments_counted.pop(name, None)
-        if counted is not None:
-            self.attached.remove_attachment(*counted)
-            self._counters.touch(counted[0])
-
 
 def _is_foreign(use: ClaimUse, counted: _Counted) -> bool:
     """Whether an ephemeral volume's claim is there and belongs to somebody else."""
     return use.owner is not None and counted.controller not in {None, use.owner.uid}
-
-
-def _discard(index: dict[str, set[str]], key: str, member: str) -> None:
-    members = index.get(key)
-    if members is not None:
-        members.discard(member)
-        if not members:
-            del index[key]
