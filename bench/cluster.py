@@ -7,6 +7,8 @@ would be for objects from an API server.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from scheduler.api.node import Node
@@ -57,8 +59,17 @@ def a_bench_node(number: int) -> Node:
     )
 
 
-def a_bench_pod(number: int, pod_class: int, cpu: str = "100m", selector: dict[str, str] | None = None) -> Pod:
-    """Pod ``number`` of the Deployment ``pod_class``; pods of one Deployment are one class to the scheduler."""
+def a_bench_pod(
+    number: int,
+    pod_class: int,
+    cpu: str = "100m",
+    selector: dict[str, str] | None = None,
+    spec: Mapping[str, object] | None = None,
+) -> Pod:
+    """Pod ``number`` of the Deployment ``pod_class``; pods of one Deployment are one class to the scheduler.
+
+    ``spec`` is laid over what every pod has.
+    """
     app = f"app-{pod_class}"
     resources = {"requests": {"cpu": cpu, "memory": f"{128 + pod_class}Mi"}}
     return _PODS.decode(
@@ -69,6 +80,9 @@ def a_bench_pod(number: int, pod_class: int, cpu: str = "100m", selector: dict[s
                     "namespace": "bench",
                     "uid": f"pod-uid-{number}",
                     "labels": {"app": app, "pod-template-hash": "5d8f"},
+                    "ownerReferences": [
+                        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": app, "uid": app, "controller": True}
+                    ],
                 },
                 "spec": {
                     "schedulerName": "multiarch-scheduler",
@@ -78,6 +92,7 @@ def a_bench_pod(number: int, pod_class: int, cpu: str = "100m", selector: dict[s
                         {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute"}
                         for what in ("not-ready", "unreachable")
                     ],
+                    **(spec or {}),
                 },
             }
         )

@@ -12,7 +12,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench import relations
 from bench.cluster import a_bench_node, a_bench_pod, resolved
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import PodInfo, make_pod_info
@@ -31,6 +32,8 @@ from scheduler.plugins.catalogue import default_profile
 SIZES = (100, 1_000, 5_000, 15_000)
 PODS_PER_NODE = 20
 MOST_DECISIONS = 20_000
+RELATED_CLASSES = 10
+MOST_RELATED = 4_000
 MEMORY_NODES, MEMORY_PODS = 5_000, 10_000
 NOWHERE = {"disk": "none"}
 """A node selector that no node meets."""
@@ -69,7 +72,7 @@ def speed_table(sizes: Sequence[int]) -> Table:
     table.add_column("workload", no_wrap=True)
     for column in ("nodes", "decisions/s", "us each"):
         table.add_column(column, justify="right", no_wrap=True)
-    for workload in (one_class, hundred_classes, new_classes, unschedulable):
+    for workload in WORKLOADS:
         for measured in map(workload, sizes):
             each = measured.microseconds
             table.add_row(measured.workload, f"{measured.nodes:,}", f"{1e6 / each:,.0f}", f"{each:.1f}")
@@ -139,6 +142,32 @@ def unschedulable(nodes: int) -> Measurement:
     return _measured(_title(unschedulable), nodes, tries, attempt)
 
 
+def spread(nodes: int) -> Measurement:
+    """spread: zones hard, hosts soft"""
+    return _place_related(_title(spread), nodes, relations.spread)
+
+
+def spread_by_default(nodes: int) -> Measurement:
+    """of ReplicaSets: spread by default"""
+    return _place_related(_title(spread_by_default), nodes, relations.nothing, owned=True)
+
+
+def required_affinity(nodes: int) -> Measurement:
+    """required: one zone, one per host"""
+    return _place_related(_title(required_affinity), nodes, relations.required_affinity)
+
+
+def preferred_affinity(nodes: int) -> Measurement:
+    """preferred: one zone, one per host"""
+    return _place_related(_title(preferred_affinity), nodes, relations.preferred_affinity)
+
+
+WORKLOADS = (
+    *(one_class, hundred_classes, new_classes, unschedulable),
+    *(spread, spread_by_default, required_affinity, preferred_affinity),
+)
+
+
 # The parts they are made of
 
 
@@ -173,8 +202,14 @@ def confirm(cache: Cache, info: PodInfo, node: str) -> None:
     cache.add_pod(msgspec.structs.replace(info.pod, spec=spec))
 
 
-def _pod_info(cache: Cache, number: int, pod_class: int, selector: dict[str, str] | None = None) -> PodInfo:
-    pod = a_bench_pod(number, pod_class, selector=selector)
+def _pod_info(
+    cache: Cache,
+    number: int,
+    pod_class: int,
+    selector: dict[str, str] | None = None,
+    spec: Mapping[str, object] | None = None,
+) -> PodInfo:
+    pod = a_bench_pod(number, pod_class, selector=selector, spec=spec)
     return make_pod_info(pod, resolved(pod), cache.classes)
 
 
@@ -185,6 +220,24 @@ def _place_many(workload: str, nodes: int, classes: int) -> Measurement:
     for info in infos[:classes]:  # a class's first decision evaluates all nodes: that is another workload
         place(cache, cycle, info)
     return _measured(workload, nodes, infos[classes:], lambda info: place(cache, cycle, info))
+
+
+def _place_related(
+    workload: str, nodes: int, relation: Callable[[str], Mapping[str, object]], *, owned: bool = False
+) -> Measurement:
+    """Ten Deployments in turn; of each so few pods that none is left over where two may not share a host."""
+    cache, cycle = a_cluster(nodes)
+    apps = [f"app-{number}" for number in range(RELATED_CLASSES)]
+    for app in apps if owned else ():
+        cache.add_workload(relations.a_replica_set(app))
+    pods = min(nodes // 6, MOST_RELATED // len(apps)) * len(apps)
+    infos = [
+        _pod_info(cache, number, number % len(apps), spec=relation(apps[number % len(apps)]))
+        for number in range(pods + len(apps))
+    ]
+    for info in infos[: len(apps)]:
+        place(cache, cycle, info)
+    return _measured(workload, nodes, infos[len(apps) :], lambda info: place(cache, cycle, info))
 
 
 def _measured(workload: str, nodes: int, infos: Sequence[PodInfo], decide: Callable[[PodInfo], object]) -> Measurement:

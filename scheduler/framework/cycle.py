@@ -42,7 +42,7 @@ from scheduler.framework.what_if import WhatIf
 Keys = NDArray[np.int64]
 
 DEFAULT_REMEMBERED_ROWS = 2_000_000
-"""About 40 bytes each: 400 classes at 5,000 nodes, in 80 MB at most."""
+"""About 30 bytes each: 400 classes at 5,000 nodes, in 60 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,9 +149,9 @@ class Evaluation:
         self._rejected_by = np.full(capacity, NO_NODE, dtype=np.uint8)
         self._fixed = np.zeros(capacity, dtype=np.int32)
         self._raw = [np.zeros(capacity, dtype=np.int32) for _ in self.plan.scaled_scores]
-        self._by_facts = np.zeros(capacity, dtype=np.int64)
+        self._by_facts = np.zeros(capacity, dtype=np.int32)
         """Weighted sum of all scores by facts, normalised: with ``_by_counters`` the total."""
-        self._by_counters = np.zeros(capacity, dtype=np.int64)
+        self._by_counters = np.zeros(capacity, dtype=np.int32)
         self._keys = np.full(capacity, INFEASIBLE, dtype=np.int64)
 
     def _current_epochs(self) -> list[Hashable]:
@@ -242,7 +242,7 @@ class Evaluation:
         ]
 
     def _write_keys(self, rows: Rows, possible: Mask) -> None:
-        totals = self._by_facts[rows] + self._by_counters[rows]
+        totals = (self._by_facts[rows] + self._by_counters[rows]).astype(np.int64)
         self._keys[rows] = np.where(possible, totals << _SHIFT | self._nodes.name_hash[rows], _INFEASIBLE)
 
 
