@@ -10,22 +10,26 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from scheduler.api.node import Node
-from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache, PlacedPod
 from scheduler.cluster.columns import Ids, Mask, RowIndexes
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.cluster.selection.carried_terms import CarriedTerm, Role
 from scheduler.cluster.selection.domains import DomainCounts
 from scheduler.cluster.selection.matchers import Matcher
-from scheduler.cluster.selection.namespaces import NamespaceLabels
 from scheduler.cluster.selection.pod_selectors import PodTerm
 from scheduler.cluster.shapes import PodShape
 from scheduler.framework.plugin import ClusterPlugin, PluginState, Scores
 from scheduler.framework.status import AttemptError, Code, Rejection
 from scheduler.plugins.arguments import InterPodAffinityArgs
+from scheduler.plugins.pod_affinity_hints import (
+    brings_company,
+    changes_sides,
+    leaves_room,
+    moves_between_domains,
+    opens_a_domain,
+)
 from scheduler.plugins.pod_affinity_terms import OwnTerms, UnparsableTerms, own_terms
-from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
+from scheduler.queue.events import EventKind, QueueingHints, always
 
 NAME = "InterPodAffinity"
 NOT_TOGETHER = Rejection(Code.UNRESOLVABLE, NAME, ("node(s) didn't match pod affinity rules",))
@@ -46,12 +50,12 @@ class InterPodAffinity(ClusterPlugin):
     @property
     def hints(self) -> QueueingHints:
         return {
-            EventKind.ASSIGNED_POD_ADD: _brings_company,
-            EventKind.ASSIGNED_POD_LABEL: _changes_sides,
-            EventKind.ASSIGNED_POD_DELETE: _leaves_room,
+            EventKind.ASSIGNED_POD_ADD: brings_company,
+            EventKind.ASSIGNED_POD_LABEL: changes_sides,
+            EventKind.ASSIGNED_POD_DELETE: leaves_room,
             EventKind.TARGET_POD_LABEL: always,
-            EventKind.NODE_ADD: _opens_a_domain,
-            EventKind.NODE_UPDATE_LABEL: _moves_between_domains,
+            EventKind.NODE_ADD: opens_a_domain,
+            EventKind.NODE_UPDATE_LABEL: moves_between_domains,
         }
 
     def state(self, pod: PodInfo, cache: Cache) -> AffinityState:
@@ -270,62 +274,3 @@ def _by_key(weighted: Weighted) -> Iterator[tuple[Scores, DomainCounts]]:
         for counts, weight in group:
             table[: len(counts.sums) - 1] += counts.sums[:-1] * weight
         yield table, group[0][0]
-
-
-# Hints. As upstream they evaluate namespace selectors against no labels, so they may miss an event; the queue tries
-# every pod anew after five minutes.
-
-_NO_NAMESPACES = NamespaceLabels()
-
-
-def _terms_of(pod: Pod) -> OwnTerms:
-    try:
-        return own_terms(pod)
-    except UnparsableTerms:
-        return OwnTerms()
-
-
-def _means_pod(term: PodTerm, pod: object) -> bool:
-    if not isinstance(pod, Pod):
-        return False
-    shape = PodShape(pod.metadata.namespace, pod.metadata.labels, terminating=False)
-    return term.selector.selects(shape, _NO_NAMESPACES)
-
-
-def _brings_company(pod: Pod, event: ClusterEvent) -> bool:
-    """The new pod matches all required affinity terms."""
-    terms = _terms_of(pod).together
-    return bool(terms) and all(_means_pod(term, event.new) for term in terms)
-
-
-def _changes_sides(pod: Pod, event: ClusterEvent) -> bool:
-    """The pod begins to match all affinity terms, or ceases to match an anti-affinity term."""
-    own = _terms_of(pod)
-    was, matches = (all(_means_pod(term, other) for term in own.together) for other in (event.old, event.new))
-    if own.together and matches and not was:
-        return True
-    return any(_means_pod(term, event.old) and not _means_pod(term, event.new) for term in own.apart)
-
-
-def _leaves_room(pod: Pod, event: ClusterEvent) -> bool:
-    """The pod matched an anti-affinity term, or would not have this pod beside it."""
-    if not isinstance(event.old, Pod):
-        return True
-    own, theirs = _terms_of(pod), _terms_of(event.old)
-    return any(_means_pod(term, event.old) for term in own.apart) or any(_means_pod(term, pod) for term in theirs.apart)
-
-
-def _opens_a_domain(pod: Pod, event: ClusterEvent) -> bool:
-    """The node has the key of an affinity term; or it may be free of pods to stay away from."""
-    own = _terms_of(pod)
-    labels = event.new.metadata.labels if isinstance(event.new, Node) else {}
-    return bool(own.apart) or any(term.topology_key in labels for term in own.together)
-
-
-def _moves_between_domains(pod: Pod, event: ClusterEvent) -> bool:
-    """The node's label of an affinity term came or changed, or that of an anti-affinity term went or changed."""
-    own = _terms_of(pod)
-    old = event.old.metadata.labels if isinstance(event.old, Node) else {}
-    new = event.new.metadata.labels if isinstance(event.new, Node) else {}
-    comes = any(t.topology_key in new and old.get(t.topology_key) != new[t.topology_key] for t in own.together)
-    return comes or any(t.topology_key in old and old[t.topology_key] != new.get(t.topology_key) for t in own.apart)
