@@ -27,6 +27,7 @@ if sys.platform != "win32":
 from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
+from scheduler.api.policy import PodDisruptionBudget
 from scheduler.cluster.cache import Cache
 from scheduler.config.images import ImageSettings
 from scheduler.config.leader_election import LeaderElectionSettings
@@ -46,12 +47,14 @@ from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp
 from scheduler.loops.electing import Electing, LeaseLost
 from scheduler.loops.leadership import Leadership
+from scheduler.loops.preempting import Preempting
 from scheduler.loops.reporting import Reporting
 from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
 from scheduler.loops.sharing import Sharing
 from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watching import UNFINISHED, EventSink, NodeWatch, PodWatch
+from scheduler.loops.watching_budgets import BudgetWatch
 from scheduler.loops.watching_selection import WORKLOADS, NamespaceLabelWatch, WorkloadWatch
 from scheduler.loops.watching_storage import storage_watches
 from scheduler.oci.resolver import Resolver
@@ -189,9 +192,19 @@ class Scheduler:
             settings.binding.max_in_flight,
             self.volumes,
         )
+        self.preempting = Preempting(leading, self.cache, self.queue, events, self.reporting, work, self.metrics)
         cycle = SchedulingCycle(self.cache, profile)
         self.scheduling = Scheduling(
-            self.cache, self.queue, cycle, self.binding, self.reporting, resolve, work, self.metrics, self.leadership
+            self.cache,
+            self.queue,
+            cycle,
+            self.binding,
+            self.preempting,
+            self.reporting,
+            resolve,
+            work,
+            self.metrics,
+            self.leadership,
         )
         pods = PodWatch(name, self.cache, self.queue, events, work, resolve, self.metrics)
         self.watches: dict[str, Reflector[Any]] = {
@@ -203,6 +216,13 @@ class Scheduler:
                 client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=problem("watch")
             ),
         }
+        self.watches["poddisruptionbudgets"] = Reflector(
+            client,
+            "/apis/policy/v1/poddisruptionbudgets",
+            PodDisruptionBudget,
+            BudgetWatch(self.cache),
+            on_problem=problem("watch"),
+        )
         for kind_name, path, kind in WORKLOADS:
             self.watches[kind_name] = Reflector(
                 client, path, kind, WorkloadWatch(kind, self.cache), on_problem=problem("watch")
@@ -282,6 +302,7 @@ class Scheduler:
         """Ends what was begun. Once the lease is lost, only what can be ended before another one leads."""
         leads = self.leadership.holds()
         await self.binding.drain(min(STOP_SECONDS, self.leadership.seconds_left()))
+        await self.preempting.stop()
         await self.volumes.stop()
         await self.resolving.stop()
         if self.electing is not None and self.election is not None:

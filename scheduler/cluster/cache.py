@@ -202,6 +202,10 @@ class Cache:
         """
         self.nominations.put(uid_of(pod), self._read(pod, node))
 
+    def nominated_node(self, pod: Pod) -> str:
+        """To which node a pending pod is nominated, by us or by what its status says; empty if to none."""
+        return self.nominations.node_of(uid_of(pod)) or pod.status.nominated_node_name
+
     # What pods are selected by
 
     def add_namespace(self, namespace: Namespace) -> None:

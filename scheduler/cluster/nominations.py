@@ -33,14 +33,21 @@ class Nominations:
         self._pods[uid] = pod
         self._on_node.setdefault(pod.node, {})[uid] = pod
 
-    def withdraw(self, uid: str) -> None:
-        """The pod is placed, gone, or has lost its nomination. Nothing happens if it had none."""
+    def node_of(self, uid: str) -> str | None:
+        """Where a pod is nominated to."""
+        known = self._pods.get(uid)
+        return None if known is None else known.node
+
+    def withdraw(self, uid: str) -> bool:
+        """The pod is placed, gone, or has lost its nomination. False if it had none."""
         known = self._pods.pop(uid, None)
-        if known is not None:
-            others = self._on_node[known.node]
-            del others[uid]
-            if not others:
-                del self._on_node[known.node]
+        if known is None:
+            return False
+        others = self._on_node[known.node]
+        del others[uid]
+        if not others:
+            del self._on_node[known.node]
+        return True
 
     def on(self, node: str) -> Iterable[PlacedPod]:
         """The pods that are nominated to a node."""

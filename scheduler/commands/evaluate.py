@@ -228,7 +228,7 @@ def _about_nodes(cycle: SchedulingCycle, cache: Cache, info: PodInfo) -> Answer:
         name: {"total": totals[name], "plugins": dict(sorted(parts[name].items()))} for name in feasible
     }
     answer["hosts"] = [name for name in feasible if totals[name] == max(totals.values())]
-    nominated = info.pod.status.nominated_node_name
+    nominated = cache.nominated_node(info.pod)
     if nominated in feasible:
         answer["hosts"] = [nominated]
     return answer

@@ -98,7 +98,7 @@ class SchedulingCycle:
             return self._unschedulable(impossible(evaluation.rejection, len(self._nodes), narrowed_by))
         if evaluation.fails:
             check(evaluation, self._nodes)
-        if info.pod.status.nominated_node_name or len(self._cache.nominations):
+        if len(self._cache.nominations) or info.pod.status.nominated_node_name:
             return self._decide_beside_nominated(info, evaluation)
         if not evaluation.feasible:
             return self._unschedulable(self._diagnosis(evaluation))
@@ -177,7 +177,7 @@ class SchedulingCycle:
         if not feasible:
             fit_error = diagnose(evaluation, self._nodes, blocked) if blocked else self._diagnosis(evaluation)
             return self._unschedulable(fit_error)
-        own = self._nodes.row_of(info.pod.status.nominated_node_name)
+        own = self._nodes.row_of(self._cache.nominated_node(info.pod))
         if own is not None and possible[own]:
             self._reporter.placed(1, len(self._nodes))
             return Placed(self._nodes.name(own), 1, len(self._nodes), 0)
@@ -192,7 +192,7 @@ class SchedulingCycle:
         Upstream asks the filters about the pod's own node first of all, even if that was left out, and counts the one
         that rejects it among the plugins that narrowed the nodes down.
         """
-        own = self._nodes.row_of(info.pod.status.nominated_node_name)
+        own = self._nodes.row_of(self._cache.nominated_node(info.pod))
         if own is None or evaluation.plan.only_nodes is None:
             return {}
         rejection = what_if.beside_nominated(own)

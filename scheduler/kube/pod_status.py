@@ -1,8 +1,8 @@
 """The condition PodScheduled=False of a pod that found no node.
 
-Owns the patch of ``pods/status``. The condition is the reliable place for the current reason (reference:
-kube-scheduler, 4.5 and 9.2): unlike an event it is neither cut nor merged with an earlier one. PodScheduled=True is
-written by the API server when the pod is bound.
+Owns the patch of ``pods/status``, in which the pod's nomination goes along. The condition is the reliable place for the
+current reason (reference: kube-scheduler, 4.5 and 9.2): unlike an event it is neither cut nor merged with an earlier
+one. PodScheduled=True is written by the API server when the pod is bound.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ class _Condition(msgspec.Struct, rename="camel"):
     last_transition_time: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Status(msgspec.Struct):
+class _Status(msgspec.Struct, rename="camel"):
     conditions: list[_Condition]
+    nominated_node_name: str | msgspec.UnsetType | None = msgspec.UNSET
+    """None takes it away."""
 
 
 class _Metadata(msgspec.Struct):
@@ -44,19 +46,25 @@ class _Patch(msgspec.Struct):
     status: _Status
 
 
-async def patch_unschedulable(client: ApiClient, pod: Pod, reason: str, message: str, now: float) -> bool:
+async def patch_unschedulable(
+    client: ApiClient, pod: Pod, reason: str, message: str, now: float, nominated: str | None = None
+) -> bool:
     """Write the condition; False when there was nothing to write (it says so already, or the pod is gone).
+
+    ``nominated`` is the node to which the pod is nominated from now on, empty for none; None leaves that as it is.
 
     ``reason`` is ``Unschedulable`` or ``SchedulerError``, ``now`` the time in seconds since 1970. ``pod`` should be as
     fresh as the watch has it, since what it says already is not sent again. Raises ApiError, after some attempts if it
     is a transient one.
     """
     current = next((condition for condition in pod.status.conditions if condition.type == _TYPE), None)
-    if current is not None and _says(current, reason, message):
+    is_nominated_so = nominated is None or nominated == pod.status.nominated_node_name
+    if current is not None and _says(current, reason, message) and is_nominated_so:
         return False
-    body = msgspec.json.encode(
-        _Patch(_Metadata(pod.metadata.uid), _Status([_condition(pod, current, reason, message, now)]))
-    )
+    status = _Status([_condition(pod, current, reason, message, now)])
+    if not is_nominated_so:
+        status.nominated_node_name = nominated or None
+    body = msgspec.json.encode(_Patch(_Metadata(pod.metadata.uid), status))
     path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}/status"
     try:
         await retrying(lambda: client.patch(path, body))

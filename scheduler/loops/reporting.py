@@ -36,17 +36,23 @@ class Reporting:
         self._recorder = recorder
         self._metrics = metrics
         self._leadership = leadership
-        self._conditions: dict[str, tuple[Pod, str, str]] = {}
+        self._conditions: dict[str, tuple[Pod, str, str, str | None]] = {}
         self._some = asyncio.Event()
 
     def bound(self, pod: Pod, node: str) -> None:
         self._conditions.pop(pod.metadata.uid, None)
         self._recorder.record(pod, "Normal", "Scheduled", "Binding", f"Successfully assigned {pod.key} to {node}")
 
-    def unschedulable(self, pod: Pod, message: str) -> None:
-        """No node is good enough; ``message`` is the FitError's text."""
+    def unschedulable(self, pod: Pod, message: str, nominated: str | None) -> None:
+        """No node is good enough; ``message`` is the FitError's text. ``nominated``: as ``patch_unschedulable``."""
         log.info("unschedulable", pod=pod.key, why=message)
-        self._failed(pod, UNSCHEDULABLE, message)
+        self._failed(pod, UNSCHEDULABLE, message, nominated)
+
+    def preempted(self, victim: Pod, pod: Pod, node: str) -> None:
+        """The victim was evicted to make room for the pod."""
+        log.info("preempted", victim=victim.key, pod=pod.key, node=node)
+        note = f"Preempted by pod {pod.metadata.uid} on node {node}"
+        self._recorder.record(victim, "Normal", "Preempted", "Preempting", note)
 
     def waits_for_image(self, pod: Pod, image: PodImage, failure: ImageFailure, delay: float) -> None:
         """The platforms of an image are not known, so no node can be chosen yet."""
@@ -60,26 +66,26 @@ class Reporting:
     def faulted(self, pod: Pod, message: str) -> None:
         """The attempt ended in a fault and is made again."""
         log.warning("attempt failed", pod=pod.key, why=message)
-        self._failed(pod, SCHEDULER_ERROR, message)
+        self._failed(pod, SCHEDULER_ERROR, message, "")
 
     async def run(self) -> None:
         while True:
             await self._some.wait()
             self._some.clear()
             while self._conditions:
-                pod, reason, message = self._conditions.pop(next(iter(self._conditions)))
-                await self._write(pod, reason, message)
+                pod, reason, message, nominated = self._conditions.pop(next(iter(self._conditions)))
+                await self._write(pod, reason, message, nominated)
 
-    def _failed(self, pod: Pod, reason: str, message: str) -> None:
+    def _failed(self, pod: Pod, reason: str, message: str, nominated: str | None = None) -> None:
         if not self._leadership.holds():
             return
         self._recorder.record(pod, "Warning", "FailedScheduling", "Scheduling", message)
-        self._conditions[pod.metadata.uid] = (pod, reason, message)
+        self._conditions[pod.metadata.uid] = (pod, reason, message, nominated)
         self._some.set()
 
-    async def _write(self, pod: Pod, reason: str, message: str) -> None:
+    async def _write(self, pod: Pod, reason: str, message: str, nominated: str | None) -> None:
         try:
-            await patch_unschedulable(self._client, pod, reason, message, time.time())
+            await patch_unschedulable(self._client, pod, reason, message, time.time(), nominated)
         except ApiError as error:
             self._metrics.problem("status")
             log.warning("condition not written", pod=pod.key, why=str(error))

@@ -1,4 +1,4 @@
-"""The scheduling loop: pop a pod, decide, assume, hand over to binding.
+"""The scheduling loop: pop a pod, decide, assume, hand over to binding, or to preempting where there is no room.
 
 Owns the order of those steps and nothing of their content. While this process does not lead, none of them is made, and
 the queue is left to fill. Between a pop and its decision there is no await, so the
@@ -22,6 +22,7 @@ from scheduler.framework.status import AttemptError
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.leadership import Leadership
+from scheduler.loops.preempting import Preempting
 from scheduler.loops.reporting import Reporting
 from scheduler.queue.queued_pod import QueuedPod
 from scheduler.queue.scheduling_queue import SchedulingQueue
@@ -42,6 +43,7 @@ class Scheduling:
         queue: SchedulingQueue,
         cycle: SchedulingCycle,
         binding: Binding,
+        preempting: Preempting,
         reporting: Reporting,
         resolve: Callable[[Pod], None],
         work: WakeUp,
@@ -52,6 +54,7 @@ class Scheduling:
         self._queue = queue
         self._cycle = cycle
         self._binding = binding
+        self._preempting = preempting
         self._reporting = reporting
         self._resolve = resolve
         self._work = work
@@ -86,6 +89,8 @@ class Scheduling:
             decision = self._cycle.decide(info)
             if isinstance(decision, Placed):
                 self._cache.assume(info, decision.node)
+            else:
+                verdict = self._preempting.consider(self._cycle, info, decision.fit_error)
         except AttemptError as error:
             self._faulted(queued, str(error), time.perf_counter() - started)
             return
@@ -99,11 +104,12 @@ class Scheduling:
             self._binding.submit(queued, info, decision.node, started)
             return
         self._metrics.attempt("unschedulable", took)
-        self._reporting.unschedulable(queued.pod, decision.fit_error.message)
+        self._reporting.unschedulable(queued.pod, verdict.message, verdict.nominated)
         if self._queue.park(queued.uid, decision.fit_error.rejecting_plugins, now()):
             self._resolve(queued.pod)
 
     def _faulted(self, queued: QueuedPod, message: str, took: float) -> None:
+        self._preempting.withdraw(queued.pod)
         self._metrics.attempt("error", took)
         self._reporting.faulted(queued.pod, message)
         if self._queue.fail(queued.uid, now()):

@@ -172,6 +172,7 @@ class PodWatch:
             return
         self._queue.delete(pod.metadata.uid)
         self._cache.forget(pod.metadata.uid)
+        self._withdraw(pod)
 
     def _is_assigned(self, pod: Pod) -> None:
         uid = pod.metadata.uid
@@ -190,10 +191,12 @@ class PodWatch:
         uid = pod.metadata.uid
         if pod.metadata.deletion_timestamp is not None:
             self._queue.delete(uid)
+            self._withdraw(pod)
             return
         before = self._queue.get(uid)
         if before is None and self._cache.is_assumed(uid):
             return  # bound by us; this news is older than the binding
+        self._nominated(None if before is None else before.pod, pod)
         if self._queue.update(pod, now()):
             self._resolve(pod)
         self._work.set()
@@ -201,6 +204,26 @@ class PodWatch:
             self._metrics.incoming(
                 Stage.GATED if pod.spec.scheduling_gates else Stage.AWAITING_IMAGES, "UnscheduledPodAdd"
             )
+
+    def _nominated(self, old: Pod | None, new: Pod) -> None:
+        """A nomination that we made and that is not written yet stays, until it is seen written or taken away."""
+        node = new.status.nominated_node_name
+        if node:
+            if old is None or node != old.status.nominated_node_name:
+                self._nominate(new, node)
+        elif old is not None and old.status.nominated_node_name:
+            self._withdraw(new)
+
+    def _nominate(self, pod: Pod, node: str) -> None:
+        try:
+            self._cache.nominate(pod, node)
+        except InvalidQuantity as error:  # costs this pod's promise, never the watch
+            log.warning("pod not understood", pod=pod.key, why=str(error))
+
+    def _withdraw(self, pod: Pod) -> None:
+        """Those who left the pod its room may be helped."""
+        if self._cache.nominations.withdraw(pod.metadata.uid):
+            self._events.happened(EventKind.ASSIGNED_POD_DELETE, pod, None)
 
     def _missing(self, uids: Iterable[str]) -> list[Pod]:
         known = {queued.uid: queued.pod for queued in self._queue} | self._cache.assumed_pods() | self._assigned

@@ -74,7 +74,7 @@ def _why_not_eligible(attempt: FailedAttempt) -> str:
     pod = attempt.info.pod
     if pod.spec.preemption_policy == "Never":
         return NEVER
-    nominated = pod.status.nominated_node_name
+    nominated = attempt.cache.nominated_node(pod)
     if not nominated or _is_hopeless(nominated, attempt):
         return ""
     others = (placed.pod for placed in attempt.cache.pods_on(nominated))

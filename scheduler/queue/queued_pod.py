@@ -42,6 +42,10 @@ class QueuedPod:
     image_failures: int = 0
     parked_at: float = 0.0
     backoff_until: float = 0.0
+    held: bool = False
+    """Room is being made for it: while it is unschedulable it stays so, whatever happens."""
+    missed: bool = False
+    """Something happened meanwhile that would have moved it on."""
     wake_at: float = math.inf
     """When time alone moves it on; infinite while only an event can."""
     priority: int = field(init=False)

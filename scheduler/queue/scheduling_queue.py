@@ -163,6 +163,21 @@ class SchedulingQueue:
         self._back_off(queued, early=False)
         return False
 
+    def hold(self, uid: str) -> None:
+        """Room is being made for the pod: it is not to be tried again before ``release``."""
+        queued = self._pods.get(uid)
+        if queued is not None:
+            queued.held = True
+
+    def release(self, uid: str, now: float, *, retry: bool) -> None:
+        """That is over. The pod moves on if something happened meanwhile that may help it, or if it is to try again."""
+        queued = self._pods.get(uid)
+        if queued is None:
+            return
+        moves, queued.held, queued.missed = retry or queued.missed, False, False
+        if moves and queued.stage is Stage.UNSCHEDULABLE:
+            self._leave_unschedulable(queued, now)
+
     def done(self, uid: str) -> None:
         """The pod is bound."""
         self.delete(uid)
@@ -246,6 +261,9 @@ class SchedulingQueue:
             heapq.heappush(self._early, self._rank(queued))
 
     def _leave_unschedulable(self, queued: QueuedPod, now: float) -> None:
+        if queued.held:
+            queued.missed = True
+            return
         self._unpark(queued)
         if queued.backoff_until <= now:
             self._activate(queued, now)

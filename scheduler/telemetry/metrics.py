@@ -118,9 +118,21 @@ class Metrics:
         )
         self._registries: set[str] = set()
         self._lookups_counted = {"hit": 0, "miss": 0}
+        self._preemption_attempts = Counter(
+            "scheduler_preemption_attempts_total",
+            "Preemptions begun.",
+            registry=self.registry,
+        )
+        self._preemption_victims = Histogram(
+            "scheduler_preemption_victims",
+            "Pods that one preemption evicts.",
+            buckets=_exponential(1, 2, 7),
+            registry=self.registry,
+        )
         self._problems = Counter(
             "scheduler_problems_total",
-            "Problems survived, by part (watch, binding, event, status, secret, credentials, sharing, lease).",
+            "Problems survived, by part (watch, binding, preemption, event, status, secret, credentials, sharing,"
+            " lease).",
             ["part"],
             registry=self.registry,
         )
@@ -129,6 +141,10 @@ class Metrics:
         """``result``: scheduled, unschedulable or error."""
         self._attempts.labels(result, self._profile).inc()
         self._attempt_seconds.labels(result, self._profile).observe(seconds)
+
+    def preempted(self, victims: int) -> None:
+        self._preemption_attempts.inc()
+        self._preemption_victims.observe(victims)
 
     def scheduled(self, attempts: int, seconds: float) -> None:
         self.pod_attempts.observe(attempts)

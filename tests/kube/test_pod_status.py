@@ -87,6 +87,30 @@ async def test_only_a_change_is_sent(
 
 
 @pytest.mark.parametrize(
+    ("now", "before", "written"),
+    [("node", "", "node"), ("", "node", None), ("other", "node", "other")],
+)
+async def test_a_nomination_goes_along(
+    server: ScriptedServer, client: ApiClient, now: str, before: str, written: str | None
+) -> None:
+    server.script(PATCH, ok({}))
+    pod = a_pod(scheduled("False"))
+    pod.status.nominated_node_name = before
+    assert await patch_unschedulable(client, pod, "Unschedulable", MESSAGE, NOW, now)
+    assert server.received[0].json["status"]["nominatedNodeName"] == written
+
+
+@pytest.mark.parametrize(("now", "before"), [("node", "node"), ("", ""), (None, "node")])
+async def test_a_nomination_that_stays_is_not_sent(
+    server: ScriptedServer, client: ApiClient, now: str | None, before: str
+) -> None:
+    pod = a_pod(scheduled("False"))
+    pod.status.nominated_node_name = before
+    assert not await patch_unschedulable(client, pod, "Unschedulable", MESSAGE, NOW, now)
+    assert not server.received
+
+
+@pytest.mark.parametrize(
     "answer",
     [refused(404, "NotFound"), refused(422, "Invalid", 'metadata.uid: Invalid value: "u1": field is immutable')],
 )

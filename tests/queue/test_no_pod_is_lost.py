@@ -75,6 +75,14 @@ class Queue(RuleBasedStateMachine):
                 self.queue.images_unknown(uid, 15, self.now)
         self.owed.clear()
 
+    @rule(uid=pods)
+    def hold(self, uid: str) -> None:
+        self.queue.hold(uid)
+
+    @rule(uid=pods, retry=st.booleans())
+    def release(self, uid: str, retry: bool) -> None:
+        self.queue.release(uid, self.now, retry=retry)
+
     @rule()
     def pop(self) -> None:
         queued = self.queue.pop(self.now)
@@ -125,16 +133,21 @@ class Queue(RuleBasedStateMachine):
             match queued.stage:
                 case Stage.AWAITING_IMAGES:
                     assert queued.uid in self.owed or queued.wake_at < math.inf
-                case Stage.BACKOFF | Stage.UNSCHEDULABLE:
+                case Stage.BACKOFF:
                     assert queued.uid in self.owed or queued.wake_at < math.inf
+                case Stage.UNSCHEDULABLE:
+                    released_later = queued.held and queued.missed
+                    assert queued.uid in self.owed or queued.wake_at < math.inf or released_later
                 case Stage.IN_FLIGHT:
                     assert queued.uid in self.in_flight
                 case Stage.GATED:
                     assert queued.pod.spec.scheduling_gates
 
     def teardown(self) -> None:
-        """Once everything is answered and time passes, every ungated pod gets its turn."""
+        """Once everything is answered, nobody is held any more and time passes, every ungated pod gets its turn."""
         self.park({"Fit"})
+        for uid in self.exist:
+            self.queue.release(uid, self.now, retry=False)
         self.answer(known=True, version="one")
         self.now += 1000
         self.owed |= {pod.metadata.uid for pod in self.queue.wake(self.now)}

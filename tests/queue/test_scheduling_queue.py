@@ -225,3 +225,29 @@ def test_a_pod_deleted_while_in_flight_cannot_come_back(queue: SchedulingQueue) 
     assert queue.park("uid-a", {"Fit"}, 1) is False
     assert queue.fail("uid-a", 1) is False
     assert len(queue) == 0
+
+
+@pytest.mark.parametrize(
+    ("happens", "retry", "expected"),
+    [(False, False, Stage.UNSCHEDULABLE), (True, False, Stage.ACTIVE), (False, True, Stage.ACTIVE)],
+)
+def test_a_pod_that_room_is_made_for_is_held_until_that_is_over(
+    queue: SchedulingQueue, happens: bool, retry: bool, expected: Stage
+) -> None:
+    make_active(queue, a_pod("a"))
+    queue.pop(0)
+    queue.hold("uid-a")
+    queue.park("uid-a", {"Fit"}, 0)
+    if happens:
+        assert queue.on_event(ClusterEvent(EventKind.NODE_ADD), 100) == 1
+    assert stage(queue, "a") is Stage.UNSCHEDULABLE
+    queue.release("uid-a", 100, retry=retry)
+    assert stage(queue, "a") is expected
+    queue.on_event(ClusterEvent(EventKind.NODE_ADD), 100)
+    assert stage(queue, "a") is Stage.ACTIVE
+
+
+def test_holding_a_pod_that_is_gone_holds_nothing(queue: SchedulingQueue) -> None:
+    queue.hold("uid-a")
+    queue.release("uid-a", 0, retry=True)
+    assert len(queue) == 0

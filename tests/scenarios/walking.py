@@ -61,7 +61,7 @@ class WalkingScenarios:
 
     pods = 60
     scheduler = SCHEDULER_NAME
-    after_reasons = ""
+    after_reasons = " preemption: 0/6 nodes are available: 6 Preemption is not helpful for scheduling."
 
     async def test_many_pods_land_only_where_they_can_run(self, stage: Stage) -> None:
         counts = dict.fromkeys(RUNNABLE, self.pods // len(RUNNABLE))

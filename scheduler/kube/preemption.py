@@ -1,0 +1,70 @@
+"""The writes of a preemption: a victim is told why, then deleted; a pod loses its nomination.
+
+Owns the requests (reference: kube-scheduler, section 7; upstream: ``framework/preemption/executor.go``). Their order,
+and what a failure means, is the business of ``loops.preempting``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scheduler.kube.errors import Conflict, Invalid, NotFound
+from scheduler.kube.retrying import retrying
+from scheduler.kube.timestamps import rfc3339
+
+if TYPE_CHECKING:
+    from scheduler.api.pod import Pod
+    from scheduler.kube.requests import ApiClient
+
+CONDITION = "DisruptionTarget"
+REASON = "PreemptionByScheduler"
+
+
+async def evict_for_preemption(client: ApiClient, pod: Pod, message: str, now: float) -> bool:
+    """Write the condition that says why, then delete the pod; False when it is gone already.
+
+    ``now`` is the time in seconds since 1970. A new pod that has taken the name is left alone. Raises ApiError.
+    """
+    if pod.metadata.deletion_timestamp is not None:
+        return False
+    condition: dict[str, object] = {
+        "type": CONDITION,
+        "status": "True",
+        "reason": REASON,
+        "message": message,
+        "lastTransitionTime": rfc3339(now),
+    }
+    if pod.metadata.generation:
+        condition["observedGeneration"] = pod.metadata.generation
+    if not await _patch_status(client, pod, {"conditions": [condition]}):
+        return False
+    body = msgspec.json.encode({"preconditions": {"uid": pod.metadata.uid}})
+    try:
+        await retrying(lambda: client.delete(_path(pod), body))
+    except (NotFound, Conflict):
+        return False
+    return True
+
+
+async def clear_nomination(client: ApiClient, pod: Pod) -> bool:
+    """Take the pod's nomination back; False when the pod is gone. Raises ApiError."""
+    return await _patch_status(client, pod, {"nominatedNodeName": None})
+
+
+async def _patch_status(client: ApiClient, pod: Pod, status: dict[str, object]) -> bool:
+    body = msgspec.json.encode({"metadata": {"uid": pod.metadata.uid}, "status": status})
+    try:
+        await retrying(lambda: client.patch(f"{_path(pod)}/status", body))
+    except NotFound:
+        return False
+    except Invalid as error:
+        if "metadata.uid" in error.message:  # a new pod has taken the name
+            return False
+        raise
+    return True
+
+
+def _path(pod: Pod) -> str:
+    return f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}"

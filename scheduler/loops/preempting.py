@@ -1,0 +1,144 @@
+"""Makes room: asks after a failed attempt where that is possible, notes the nomination, and evicts the victims.
+
+Owns the order (upstream: ``framework/preemption/executor.go``). Finding out is synchronous, part of the attempt, and
+ends in a nomination that later decisions respect at once. Evicting takes requests, so it goes on beside the scheduling
+loop: all victims but one at the same time, the last one alone, so that the pod is not tried again before all are on
+their way out; until then the queue holds it. If a victim could not be evicted, the last is spared and the pod is tried
+again, which finds out anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from scheduler.api.pod import Pod
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.pod_info import PodInfo, uid_of
+from scheduler.framework.cycle import SchedulingCycle
+from scheduler.framework.diagnosis import FitError
+from scheduler.framework.post_filter import Candidate, Nominating
+from scheduler.kube.errors import ApiError
+from scheduler.kube.preemption import clear_nomination, evict_for_preemption
+from scheduler.kube.requests import ApiClient
+from scheduler.loops.clock import WakeUp, now
+from scheduler.loops.reporting import Reporting
+from scheduler.loops.watching import EventSink
+from scheduler.queue.events import EventKind
+from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is written about the pod. ``nominated``: to which node, empty if to none; None leaves it as it is."""
+
+    message: str
+    nominated: str | None
+
+
+class Preempting:
+    """Evictions go on until ``stop``."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        cache: Cache,
+        queue: SchedulingQueue,
+        events: EventSink,
+        reporting: Reporting,
+        work: WakeUp,
+        metrics: Metrics,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._queue = queue
+        self._events = events
+        self._reporting = reporting
+        self._work = work
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def consider(self, cycle: SchedulingCycle, info: PodInfo, fit_error: FitError) -> Verdict:
+        """Whether room can be made for a pod that found no node; if so, that is begun. Must follow its ``decide``."""
+        if not fit_error.nodes:
+            self.withdraw(info.pod)
+            return Verdict(fit_error.message, "")
+        result = cycle.post_filter(info, fit_error)
+        if result is None:
+            return Verdict(fit_error.message, None)
+        message = f"{fit_error.message} {result.message}"
+        if result.nominating is Nominating.KEEP:
+            return Verdict(message, None)
+        if result.chosen is None:
+            self.withdraw(info.pod)
+        else:
+            self._cache.nominate(info.pod, result.node)
+            self._begin(info, result.chosen)
+        return Verdict(message, result.node)
+
+    def withdraw(self, pod: Pod) -> None:
+        """The pod is to have room nowhere any more: those who left it that room may be helped."""
+        if self._cache.nominations.withdraw(uid_of(pod)):
+            self._events.happened(EventKind.ASSIGNED_POD_DELETE, pod, None)
+
+    async def stop(self) -> None:
+        """Evictions under way are given up: whoever leads next finds out anew."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _begin(self, info: PodInfo, chosen: Candidate) -> None:
+        self._metrics.preempted(len(chosen.victims))
+        self._queue.hold(info.uid)
+        task = asyncio.create_task(self._carry_out(info.pod, chosen), name=f"preempt for {info.key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, pod: Pod, chosen: Candidate) -> None:
+        done = False
+        try:
+            done = await self._make_room(pod, chosen)
+        except Exception:  # a fault of ours must not hold the pod for ever
+            log.exception("preemption failed", pod=pod.key, node=chosen.node)
+        finally:
+            self._queue.release(uid_of(pod), now(), retry=not done)
+            self._work.set()
+
+    async def _make_room(self, pod: Pod, chosen: Candidate) -> bool:
+        """True once all victims are gone or on their way."""
+        await self._take_nominations_back(pod, chosen.node)
+        *others, last = chosen.victims
+        if not all(await asyncio.gather(*(self._evict(victim, pod, chosen.node) for victim in others))):
+            return False
+        return await self._evict(last, pod, chosen.node)
+
+    async def _take_nominations_back(self, pod: Pod, node: str) -> None:
+        """Pods of lower priority that were promised this node must look elsewhere."""
+        for nominated in [placed.pod for placed in self._cache.nominations.on(node)]:
+            if nominated.priority < pod.priority:
+                self.withdraw(nominated)
+                try:
+                    await clear_nomination(self._client, nominated)
+                except ApiError as error:
+                    self._problem("nomination not taken back", nominated, error)
+
+    async def _evict(self, victim: Pod, pod: Pod, node: str) -> bool:
+        message = f"{pod.spec.scheduler_name}: preempting to accommodate a higher priority pod"
+        try:
+            if await evict_for_preemption(self._client, victim, message, time.time()):
+                self._reporting.preempted(victim, pod, node)
+        except ApiError as error:
+            self._problem("victim not evicted", victim, error)
+            return False
+        return True
+
+    def _problem(self, what: str, pod: Pod, error: ApiError) -> None:
+        self._metrics.problem("preemption")
+        log.warning(what, pod=pod.key, why=str(error))
