@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import tempfile
 import time
 from collections.abc import Iterable
@@ -37,6 +38,8 @@ class DemoFailed(Exception):
 def run_demo(*, serve: bool) -> int:
     """The demo on the embedded cluster; the exit code."""
     console = Console(highlight=False)
+    # Ended by SIGTERM it must not leave its scheduler behind either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asyncio.run(_on_sandbox(console, serve=serve))
     except (DemoFailed, SchedulerFailed) as error:
