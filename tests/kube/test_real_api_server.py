@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,9 @@ async def test_pods_are_followed_from_a_list_in_pages_through_all_changes(
     assert (problems, reflector.stats.lists) == ([], 1)
 
 
+# A server that goes away in the middle of a TLS handshake can leave asyncio's half-made transport to the garbage
+# collector, which then warns; whoever ran next was blamed. Collected here, it is ignored here and nowhere else.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_restart_of_the_api_server_is_survived(
     plane: ControlPlane, client: ApiClient, kube: KubeClient, namespace: str
 ) -> None:
@@ -171,9 +175,16 @@ async def test_a_restart_of_the_api_server_is_survived(
         await until(lambda: set(handler.pods) == {"before", "after"})
     assert reflector.stats.failures > 0
     assert f"watching pods: cannot reach the API server {plane.server}" in problems[0]
+    gc.collect()
 
 
-async def test_a_version_that_the_server_forgot_is_understood(client: ApiClient, namespace: str) -> None:
+async def test_a_version_that_the_server_forgot_is_understood(
+    plane: ControlPlane, client: ApiClient, namespace: str
+) -> None:
+    """A server remembers no change from before its start, so after a restart version 1 is forgotten for certain."""
+    plane.api_server.stop()
+    plane.api_server.start()
+    await wait_until_ready(client)
     decoder = ObjectDecoder(Pod)
     query: dict[str, str | int] = {"watch": 1, "resourceVersion": "1"}
     async with aclosing(client.stream(f"/api/v1/namespaces/{namespace}/pods", query=query)) as lines:
