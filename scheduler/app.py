@@ -31,8 +31,11 @@ from scheduler.api.policy import PodDisruptionBudget
 from scheduler.cluster.cache import Cache
 from scheduler.config.images import ImageSettings
 from scheduler.config.leader_election import LeaderElectionSettings
+from scheduler.config.scheduler_configuration import SchedulerConfiguration, configuration_of
 from scheduler.config.settings import Settings
+from scheduler.config.strict import InvalidSettings
 from scheduler.framework.cycle import SchedulingCycle
+from scheduler.framework.profile import Profile, hints_of
 from scheduler.images.matching import MatchRules
 from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.election import LeaseTiming
@@ -59,8 +62,8 @@ from scheduler.loops.watching_selection import WORKLOADS, NamespaceLabelWatch, W
 from scheduler.loops.watching_storage import storage_watches
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
-from scheduler.plugins.arguments import VolumeBindingArgs
-from scheduler.plugins.catalogue import default_profile
+from scheduler.plugins.arguments import VolumeBindingArgs, arguments_of
+from scheduler.plugins.catalogue import make_profile
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.queue.backoff import Backoff
 from scheduler.queue.queued_pod import Stage
@@ -114,6 +117,10 @@ async def _run(settings: Settings) -> int:
         log.error("cannot ask registries", why=str(error))
         await client.close()
         return 1
+    except InvalidSettings as error:
+        log.error("cannot make profiles", why=str(error))
+        await client.close()
+        return 1
     try:
         await scheduler.run(stop)
     except OSError as error:
@@ -137,15 +144,12 @@ class Scheduler:
     """One scheduler, wired up for one API server."""
 
     def __init__(self, settings: Settings, client: ApiClient) -> None:
-        name = settings.scheduler_name
-        profile = default_profile(
-            name,
-            platform_weights=settings.images.platform_weights,
-            match_rules=MatchRules(deep_check=settings.images.deep_check),
-        )
+        configuration = configuration_of(settings)
+        profiles = _profiles(configuration, settings.images)
+        names = [profile.scheduler_name for profile in profiles]
         self.client = client
         self.lease_client = client.apart(connections=1)
-        self.metrics = Metrics(name)
+        self.metrics = Metrics()
         elects = settings.leader_election.leader_elect
         self.leadership = Leadership(-math.inf) if elects else Leadership()
         self.electing = self._candidate(settings.leader_election) if elects else None
@@ -153,14 +157,20 @@ class Scheduler:
         leading = client.writing_while(self.leadership.holds)
         self.cache = Cache()
         self.queue = SchedulingQueue(
-            profile.hints,
-            Backoff(settings.backoff.initial_seconds, settings.backoff.max_seconds),
+            hints_of(profiles),
+            Backoff(
+                configuration.initial_backoff_seconds or settings.backoff.initial_seconds,
+                configuration.max_backoff_seconds or settings.backoff.max_seconds,
+            ),
             image_plugin=ImagePlatform.name,
         )
         work = WakeUp()
         problem = self._problem
-        self.recorder = EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
-        self.reporting = Reporting(leading, self.recorder, self.metrics, self.leadership)
+        self.recorders = {
+            name: EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
+            for name in names
+        }
+        self.reporting = Reporting(leading, self.recorders, self.metrics, self.leadership)
         events = EventSink(self.queue, work, self.metrics)
         self.resolver = Resolver(
             registry_settings(settings.images), on_problem=problem("credentials"), observer=self.metrics
@@ -179,7 +189,11 @@ class Scheduler:
             self.metrics,
         )
         resolve = self.resolving.request
-        self.volumes = VolumeBinder(leading, self.cache, VolumeBindingArgs().bind_timeout_seconds)
+        timeouts = [
+            arguments_of(VolumeBindingArgs, selection.arguments).bind_timeout_seconds
+            for selection in configuration.selections
+        ]
+        self.volumes = VolumeBinder(leading, self.cache, max(timeouts))
         self.binding = Binding(
             leading,
             self.cache,
@@ -193,11 +207,11 @@ class Scheduler:
             self.volumes,
         )
         self.preempting = Preempting(leading, self.cache, self.queue, events, self.reporting, work, self.metrics)
-        cycle = SchedulingCycle(self.cache, profile)
+        cycles = {profile.scheduler_name: SchedulingCycle(self.cache, profile) for profile in profiles}
         self.scheduling = Scheduling(
             self.cache,
             self.queue,
-            cycle,
+            cycles,
             self.binding,
             self.preempting,
             self.reporting,
@@ -206,7 +220,7 @@ class Scheduler:
             self.metrics,
             self.leadership,
         )
-        pods = PodWatch(name, self.cache, self.queue, events, work, resolve, self.metrics)
+        pods = PodWatch(names, self.cache, self.queue, events, work, resolve, self.metrics)
         self.watches: dict[str, Reflector[Any]] = {
             "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=problem("watch")),
             "nodes": Reflector(
@@ -256,7 +270,7 @@ class Scheduler:
                 log.info("stopping")
                 main.cancel()
         finally:
-            await self.recorder.stop(STOP_SECONDS)
+            await self._stop_recorders(STOP_SECONDS)
             await self.resolver.close()
             await self.client.close()
             await self.lease_client.close()
@@ -273,7 +287,7 @@ class Scheduler:
         log.info("connected", server=self.client.server, version=version)
         async with asyncio.TaskGroup() as group:
             sharing = await self._start_sharing(group)
-            recording = group.create_task(self.recorder.run())
+            recording = [group.create_task(recorder.run()) for recorder in self.recorders.values()]
             watching = [group.create_task(watch.run()) for watch in self.watches.values()]
             reporting = group.create_task(self.reporting.run())
             try:
@@ -287,7 +301,7 @@ class Scheduler:
                     deciding.cancel()
             finally:
                 await self._wind_up()
-                for task in (*watching, reporting, recording, *sharing):
+                for task in (*watching, reporting, *recording, *sharing):
                     task.cancel()
 
     async def _take_part(self) -> None:
@@ -308,7 +322,11 @@ class Scheduler:
         if self.electing is not None and self.election is not None:
             await self.electing.release()
             self.election.cancel()
-        await self.recorder.stop(STOP_SECONDS if leads else LOST_SECONDS)
+        await self._stop_recorders(STOP_SECONDS if leads else LOST_SECONDS)
+
+    async def _stop_recorders(self, seconds: float) -> None:
+        """What is queued is written, for at most the given time."""
+        await asyncio.gather(*(recorder.stop(seconds) for recorder in self.recorders.values()))
 
     def _candidate(self, settings: LeaderElectionSettings) -> Electing:
         namespace = settings.resource_namespace or own_namespace() or NAMESPACE_OUTSIDE
@@ -343,7 +361,9 @@ class Scheduler:
         """Brings the gauges up to date."""
         if self.electing is not None:
             self.metrics.leader(self.electing.lease, leads=self.leadership.holds())
-        by_plugin = Counter(plugin for queued in self.queue for plugin in queued.rejected_by)
+        by_plugin = Counter(
+            (plugin, queued.pod.spec.scheduler_name) for queued in self.queue for plugin in queued.rejected_by
+        )
         counts = self.queue.counts()
         self.metrics.pending({stage: counts[stage] for stage in Stage}, by_plugin)
         self.metrics.cache_size(
@@ -351,6 +371,15 @@ class Scheduler:
         )
         images = self.resolver
         self.metrics.image_cache(hits=images.cache.hits, misses=images.misses, size=images.cache.size)
+
+
+def _profiles(configuration: SchedulerConfiguration, images: ImageSettings) -> list[Profile]:
+    """Each with the operator's settings about images."""
+    rules = MatchRules(deep_check=images.deep_check)
+    return [
+        make_profile(selection, platform_weights=images.platform_weights, match_rules=rules)
+        for selection in configuration.selections
+    ]
 
 
 def registry_settings(settings: ImageSettings) -> RegistrySettings:

@@ -17,10 +17,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from scheduler.config.plugin_sets import InvalidPlugins, Plugins, effective
+from scheduler.config.settings import Settings
 from scheduler.config.strict import InvalidSettings, Strict, in_words, parse_document, read_document
 from scheduler.framework.profile import MAX_TOTAL
 from scheduler.plugins.arguments import OF_PLUGIN, Arguments, InvalidArguments
-from scheduler.plugins.catalogue import Selection
+from scheduler.plugins.catalogue import Selection, default_selection
 from scheduler.plugins.extension_points import KNOWN_PLUGINS, Point
 
 API_VERSION = "kubescheduler.config.k8s.io/v1"
@@ -110,6 +111,18 @@ def read_scheduler_configuration(path: Path) -> SchedulerConfiguration:
 def parse_scheduler_configuration(text: str, source: str) -> SchedulerConfiguration:
     """The same from a text; ``source`` names it in errors."""
     return _checked(parse_document(text, source, KubeSchedulerConfiguration), source)
+
+
+def configuration_of(settings: Settings) -> SchedulerConfiguration:
+    """The one that the settings name; without, every plugin under the settings' name. Raises InvalidSettings."""
+    if settings.scheduler_configuration is None:
+        return SchedulerConfiguration((default_selection(settings.scheduler_name),), None, None, ())
+    found = read_scheduler_configuration(Path(settings.scheduler_configuration))
+    for i, selection in enumerate(found.selections):
+        if selection.scheduler_name == DEFAULT_SCHEDULER_NAME:
+            where = f"{settings.scheduler_configuration}: profiles[{i}].schedulerName"
+            raise InvalidSettings(f"{where}: {DEFAULT_SCHEDULER_NAME!r} belongs to kube-scheduler")
+    return found
 
 
 def _checked(document: KubeSchedulerConfiguration, source: str) -> SchedulerConfiguration:

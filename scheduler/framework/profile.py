@@ -6,12 +6,13 @@ Owns what the cycle needs to know of plugins as a set. Which plugins there are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scheduler.api.pod import Pod
 from scheduler.framework.plugin import ClusterPlugin, PreFilterPlugin, ScorePlugin
 from scheduler.framework.post_filter import PostFilterPlugin
-from scheduler.queue.events import QueueingHints
+from scheduler.queue.events import ClusterEvent, EventKind, QueueingHint, QueueingHints
 
 MAX_TOTAL = 2**24 - 1
 """Greatest total score of a node: 100 for each point of weight. The rest of an int64 breaks ties."""
@@ -39,3 +40,25 @@ class Profile:
     def hints(self) -> Mapping[str, QueueingHints]:
         """What each filter plugin would have a rejected pod wait for."""
         return {plugin.name: plugin.hints for plugin in self.filters}
+
+
+def hints_of(profiles: Sequence[Profile]) -> Mapping[str, QueueingHints]:
+    """The same of several profiles: a pod is asked about by the hints of the profile that it names."""
+    if len(profiles) == 1:
+        return profiles[0].hints
+    kinds: dict[str, set[EventKind]] = {}
+    by_profile = {profile.scheduler_name: profile.hints for profile in profiles}
+    for hints in by_profile.values():
+        for plugin, declared in hints.items():
+            kinds.setdefault(plugin, set()).update(declared)
+    return {plugin: {kind: _hint_by_name(by_profile, plugin, kind) for kind in kinds[plugin]} for plugin in kinds}
+
+
+def _hint_by_name(by_profile: Mapping[str, Mapping[str, QueueingHints]], plugin: str, kind: EventKind) -> QueueingHint:
+    declared = {name: hints[plugin][kind] for name, hints in by_profile.items() if kind in hints.get(plugin, {})}
+
+    def helps(pod: Pod, event: ClusterEvent) -> bool:
+        hint = declared.get(pod.spec.scheduler_name)
+        return hint is not None and hint(pod, event)
+
+    return helps

@@ -117,7 +117,7 @@ class Binding:
         outcome = await bind(self._client, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, node)
         took = time.perf_counter() - started
         if outcome.result is BindResult.BOUND:
-            self._metrics.attempt("scheduled", took)
+            self._metrics.attempt("scheduled", took, pod.spec.scheduler_name)
             self._metrics.scheduled(queued.attempts, now() - queued.added_at)
             self._queue.done(info.uid)
             self._reporting.bound(pod, node)
@@ -140,7 +140,7 @@ class Binding:
     def _give_up(self, info: PodInfo, message: str, started: float) -> None:
         """The pod keeps no node, and is tried again after a backoff."""
         self._give_back(info)
-        self._metrics.attempt("error", time.perf_counter() - started)
+        self._metrics.attempt("error", time.perf_counter() - started, info.pod.spec.scheduler_name)
         self._metrics.problem("binding")
         self._reporting.faulted(info.pod, message)
         if self._queue.fail(info.uid, now()):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -29,11 +30,16 @@ SCHEDULER_ERROR = "SchedulerError"
 
 
 class Reporting:
-    """Call the verbs from anywhere; ``run`` writes the conditions."""
+    """Call the verbs from anywhere; ``run`` writes the conditions.
 
-    def __init__(self, client: ApiClient, recorder: EventRecorder, metrics: Metrics, leadership: Leadership) -> None:
+    ``recorders``: by the name that pods give in ``spec.schedulerName``, under which their events are reported.
+    """
+
+    def __init__(
+        self, client: ApiClient, recorders: Mapping[str, EventRecorder], metrics: Metrics, leadership: Leadership
+    ) -> None:
         self._client = client
-        self._recorder = recorder
+        self._recorders = recorders
         self._metrics = metrics
         self._leadership = leadership
         self._conditions: dict[str, tuple[Pod, str, str, str | None]] = {}
@@ -41,7 +47,8 @@ class Reporting:
 
     def bound(self, pod: Pod, node: str) -> None:
         self._conditions.pop(pod.metadata.uid, None)
-        self._recorder.record(pod, "Normal", "Scheduled", "Binding", f"Successfully assigned {pod.key} to {node}")
+        note = f"Successfully assigned {pod.key} to {node}"
+        self._recorders[pod.spec.scheduler_name].record(pod, "Normal", "Scheduled", "Binding", note)
 
     def unschedulable(self, pod: Pod, message: str, nominated: str | None) -> None:
         """No node is good enough; ``message`` is the FitError's text. ``nominated``: as ``patch_unschedulable``."""
@@ -52,7 +59,7 @@ class Reporting:
         """The victim was evicted to make room for the pod."""
         log.info("preempted", victim=victim.key, pod=pod.key, node=node)
         note = f"Preempted by pod {pod.metadata.uid} on node {node}"
-        self._recorder.record(victim, "Normal", "Preempted", "Preempting", note)
+        self._recorders[pod.spec.scheduler_name].record(victim, "Normal", "Preempted", "Preempting", note)
 
     def waits_for_image(self, pod: Pod, image: PodImage, failure: ImageFailure, delay: float) -> None:
         """The platforms of an image are not known, so no node can be chosen yet."""
@@ -79,7 +86,8 @@ class Reporting:
     def _failed(self, pod: Pod, reason: str, message: str, nominated: str | None = None) -> None:
         if not self._leadership.holds():
             return
-        self._recorder.record(pod, "Warning", "FailedScheduling", "Scheduling", message)
+        recorder = self._recorders[pod.spec.scheduler_name]
+        recorder.record(pod, "Warning", "FailedScheduling", "Scheduling", message)
         self._conditions[pod.metadata.uid] = (pod, reason, message, nominated)
         self._some.set()
 

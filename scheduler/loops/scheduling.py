@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -35,13 +35,17 @@ SLICE = 0.005
 
 
 class Scheduling:
-    """Runs until cancelled. ``resolve`` is called with each pod whose images the queue wants to know."""
+    """Runs until cancelled.
+
+    ``cycles``: by the name that pods give in ``spec.schedulerName``. ``resolve`` is called with each pod whose images
+    the queue wants to know.
+    """
 
     def __init__(
         self,
         cache: Cache,
         queue: SchedulingQueue,
-        cycle: SchedulingCycle,
+        cycles: Mapping[str, SchedulingCycle],
         binding: Binding,
         preempting: Preempting,
         reporting: Reporting,
@@ -52,7 +56,7 @@ class Scheduling:
     ) -> None:
         self._cache = cache
         self._queue = queue
-        self._cycle = cycle
+        self._cycles = cycles
         self._binding = binding
         self._preempting = preempting
         self._reporting = reporting
@@ -86,11 +90,12 @@ class Scheduling:
         started = time.perf_counter()
         try:
             info = make_pod_info(queued.pod, queued.images, self._cache.classes)
-            decision = self._cycle.decide(info)
+            cycle = self._cycles[queued.pod.spec.scheduler_name]
+            decision = cycle.decide(info)
             if isinstance(decision, Placed):
                 self._cache.assume(info, decision.node)
             else:
-                verdict = self._preempting.consider(self._cycle, info, decision.fit_error)
+                verdict = self._preempting.consider(cycle, info, decision.fit_error)
         except AttemptError as error:
             self._faulted(queued, str(error), time.perf_counter() - started)
             return
@@ -103,14 +108,14 @@ class Scheduling:
         if isinstance(decision, Placed):
             self._binding.submit(queued, info, decision.node, started)
             return
-        self._metrics.attempt("unschedulable", took)
+        self._metrics.attempt("unschedulable", took, queued.pod.spec.scheduler_name)
         self._reporting.unschedulable(queued.pod, verdict.message, verdict.nominated)
         if self._queue.park(queued.uid, decision.fit_error.rejecting_plugins, now()):
             self._resolve(queued.pod)
 
     def _faulted(self, queued: QueuedPod, message: str, took: float) -> None:
         self._preempting.withdraw(queued.pod)
-        self._metrics.attempt("error", took)
+        self._metrics.attempt("error", took, queued.pod.spec.scheduler_name)
         self._reporting.faulted(queued.pod, message)
         if self._queue.fail(queued.uid, now()):
             self._resolve(queued.pod)

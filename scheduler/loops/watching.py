@@ -10,7 +10,7 @@ a deletion, as in kube-scheduler (``pkg/scheduler/scheduler.go``: NewInformerFac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
 
@@ -123,14 +123,14 @@ class NamespaceWatch:
 
 
 class PodWatch:
-    """The handler of the pod reflector.
+    """The handler of the pod reflector. ``scheduler_names``: the names by which pods ask for this scheduler.
 
     ``resolve`` is called with each pod whose images the queue waits for.
     """
 
     def __init__(
         self,
-        scheduler_name: str,
+        scheduler_names: Collection[str],
         cache: Cache,
         queue: SchedulingQueue,
         events: EventSink,
@@ -138,7 +138,7 @@ class PodWatch:
         resolve: Callable[[Pod], None],
         metrics: Metrics,
     ) -> None:
-        self._scheduler_name = scheduler_name
+        self._scheduler_names = scheduler_names
         self._cache = cache
         self._queue = queue
         self._events = events
@@ -161,7 +161,7 @@ class PodWatch:
     def modified(self, pod: Pod) -> None:
         if pod.spec.node_name:
             self._is_assigned(pod)
-        elif pod.spec.scheduler_name == self._scheduler_name:
+        elif pod.spec.scheduler_name in self._scheduler_names:
             self._is_pending(pod)
 
     def deleted(self, pod: Pod) -> None:

@@ -24,9 +24,8 @@ def _exponential(first: float, factor: float, count: int) -> list[float]:
 class Metrics:
     """All instruments, on a registry of their own so that two schedulers in one process do not mix."""
 
-    def __init__(self, profile: str) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._profile = profile
         self._attempts = Counter(
             "scheduler_schedule_attempts_total",
             "Attempts to schedule pods, by result.",
@@ -137,10 +136,10 @@ class Metrics:
             registry=self.registry,
         )
 
-    def attempt(self, result: str, seconds: float) -> None:
-        """``result``: scheduled, unschedulable or error."""
-        self._attempts.labels(result, self._profile).inc()
-        self._attempt_seconds.labels(result, self._profile).observe(seconds)
+    def attempt(self, result: str, seconds: float, profile: str) -> None:
+        """``result``: scheduled, unschedulable or error; ``profile``: the name by which the pod asks for it."""
+        self._attempts.labels(result, profile).inc()
+        self._attempt_seconds.labels(result, profile).observe(seconds)
 
     def preempted(self, victims: int) -> None:
         self._preemption_attempts.inc()
@@ -153,12 +152,13 @@ class Metrics:
     def incoming(self, queue: str, event: str, count: int = 1) -> None:
         self._incoming.labels(queue, event).inc(count)
 
-    def pending(self, by_queue: Mapping[str, int], unschedulable_by_plugin: Mapping[str, int]) -> None:
+    def pending(self, by_queue: Mapping[str, int], unschedulable: Mapping[tuple[str, str], int]) -> None:
+        """``unschedulable``: by plugin and profile."""
         for queue, count in by_queue.items():
             self._pending.labels(queue).set(count)
         self._unschedulable.clear()
-        for plugin, count in unschedulable_by_plugin.items():
-            self._unschedulable.labels(plugin, self._profile).set(count)
+        for (plugin, profile), count in unschedulable.items():
+            self._unschedulable.labels(plugin, profile).set(count)
 
     def cache_size(self, *, nodes: int, pods: int, assumed_pods: int) -> None:
         self._cache_size.labels("nodes").set(nodes)

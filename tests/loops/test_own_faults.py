@@ -57,7 +57,7 @@ def queue() -> SchedulingQueue:
 
 
 async def test_a_pod_whose_binding_met_a_fault_gives_its_room_back_and_is_tried_again(queue: SchedulingQueue) -> None:
-    cache, told, metrics, work = Cache(), Told(), Metrics("ours"), WakeUp()
+    cache, told, metrics, work = Cache(), Told(), Metrics(), WakeUp()
     cache.add_node(a_node("node"))
     pod = a_pod("a")
     images = tuple(ResolvedImage(image, ImageContent("sha256:1", ContentKind.INDEX)) for image in pod_images(pod))
@@ -95,7 +95,7 @@ async def test_a_pod_whose_images_met_a_fault_is_asked_for_again(queue: Scheduli
         queue,
         WakeUp(),
         listener,
-        Metrics("ours"),
+        Metrics(),
     )
     resolving.request(pod)
     await asyncio.wait_for(told.something.wait(), 5)

@@ -71,12 +71,14 @@ class World:
         self.cache.add_node(a_node("node", cpu="3"))
         profile = upstream_profile("default-scheduler")
         self.queue = SchedulingQueue(profile.hints, Backoff(), image_plugin="ImagePlatform")
-        self.client, self.told, self.metrics, work = Recording(), Told(), Metrics("ours"), WakeUp()
+        self.client, self.told, self.metrics, work = Recording(), Told(), Metrics(), WakeUp()
         events = EventSink(self.queue, work, self.metrics)
         client: Any = self.client
         told: Any = self.told
         self.preempting = Preempting(client, self.cache, self.queue, events, told, work, self.metrics)
-        self.pods = PodWatch("default-scheduler", self.cache, self.queue, events, work, lambda _pod: None, self.metrics)
+        self.pods = PodWatch(
+            {"default-scheduler"}, self.cache, self.queue, events, work, lambda _pod: None, self.metrics
+        )
         self.cycle = SchedulingCycle(self.cache, profile)
         self.victims = [a_pod(name, on="node", requests={"cpu": "1"}) for name in victims]
         for victim in self.victims:

@@ -32,11 +32,11 @@ class World:
         self.cache = Cache()
         self.queue = SchedulingQueue(HINTS, Backoff(), image_plugin="ImagePlatform")
         self.asked: list[str] = []
-        metrics, work = Metrics(OURS), WakeUp()
+        metrics, work = Metrics(), WakeUp()
         events = EventSink(self.queue, work, metrics)
         self.nodes = NodeWatch(self.cache, events)
         self.pods = PodWatch(
-            OURS, self.cache, self.queue, events, work, lambda pod: self.asked.append(pod.metadata.name), metrics
+            {OURS}, self.cache, self.queue, events, work, lambda pod: self.asked.append(pod.metadata.name), metrics
         )
 
     def stage(self, name: str) -> Stage | None:

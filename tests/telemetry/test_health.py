@@ -28,7 +28,7 @@ async def test_a_check_answers_ok_or_what_is_wrong(path: str, problem: str | Non
 
 
 async def test_a_scrape_brings_the_gauges_up_to_date_first() -> None:
-    metrics = Metrics("ours")
+    metrics = Metrics()
     async with (
         serving(metrics, before_scrape=lambda: metrics.pending({"active": 7}, {})) as url,
         aiohttp.ClientSession() as session,
@@ -69,5 +69,5 @@ def health_server(
     before_scrape: Callable[[], None] = lambda: None,
 ) -> HealthServer:
     return HealthServer(
-        settings, metrics or Metrics("ours"), live=lambda: None, ready=lambda: ready, before_scrape=before_scrape
+        settings, metrics or Metrics(), live=lambda: None, ready=lambda: ready, before_scrape=before_scrape
     )

@@ -17,10 +17,11 @@ def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], f
 
 
 def test_an_attempt_counts_by_result_and_profile() -> None:
-    metrics = Metrics("ours")
-    metrics.attempt("scheduled", 0.01)
-    metrics.attempt("scheduled", 0.02)
-    metrics.attempt("error", 0.03)
+    metrics = Metrics()
+    metrics.attempt("scheduled", 0.01, "ours")
+    metrics.attempt("scheduled", 0.02, "ours")
+    metrics.attempt("scheduled", 0.02, "other")
+    metrics.attempt("error", 0.03, "ours")
     found = samples(metrics)
     labels = (("profile", "ours"), ("result", "scheduled"))
     assert found["scheduler_schedule_attempts_total", labels] == 2
@@ -28,7 +29,7 @@ def test_an_attempt_counts_by_result_and_profile() -> None:
 
 
 def test_a_pod_that_took_many_attempts_is_counted_under_15_plus() -> None:
-    metrics = Metrics("ours")
+    metrics = Metrics()
     for attempts in (1, 14, 15, 40):
         metrics.scheduled(attempts, 1.0)
     found = samples(metrics)
@@ -37,9 +38,9 @@ def test_a_pod_that_took_many_attempts_is_counted_under_15_plus() -> None:
 
 
 def test_plugins_that_reject_nobody_any_more_disappear() -> None:
-    metrics = Metrics("ours")
-    metrics.pending({"active": 1}, {"NodeResourcesFit": 3})
-    metrics.pending({"active": 0}, {"TaintToleration": 1})
+    metrics = Metrics()
+    metrics.pending({"active": 1}, {("NodeResourcesFit", "ours"): 3})
+    metrics.pending({"active": 0}, {("TaintToleration", "ours"): 1})
     found = samples(metrics)
     assert found["scheduler_pending_pods", (("queue", "active"),)] == 0
     plugins = {dict(labels)["plugin"] for name, labels in found if name == "scheduler_unschedulable_pods"}
@@ -47,7 +48,7 @@ def test_plugins_that_reject_nobody_any_more_disappear() -> None:
 
 
 def test_registries_are_counted_by_name_method_and_class_of_status() -> None:
-    metrics = Metrics("ours")
+    metrics = Metrics()
     for status in (200, 206, 429):
         metrics.registry_answered("ghcr.io", "GET", status)
     metrics.registry_failed("ghcr.io", "HEAD")
@@ -60,7 +61,7 @@ def test_registries_are_counted_by_name_method_and_class_of_status() -> None:
 
 
 def test_pods_cannot_fill_memory_with_names_of_registries() -> None:
-    metrics = Metrics("ours")
+    metrics = Metrics()
     for number in range(MOST_REGISTRIES + 50):
         metrics.registry_answered(f"registry-{number}.test", "GET", 200)
     name = "image_platform_registry_requests_total"
@@ -70,7 +71,7 @@ def test_pods_cannot_fill_memory_with_names_of_registries() -> None:
 
 
 def test_the_cache_of_images_is_counted_on_from_scrape_to_scrape() -> None:
-    metrics = Metrics("ours")
+    metrics = Metrics()
     metrics.image_cache(hits=5, misses=1, size=1000)
     metrics.image_cache(hits=8, misses=1, size=900)
     found = samples(metrics)
@@ -80,7 +81,7 @@ def test_the_cache_of_images_is_counted_on_from_scrape_to_scrape() -> None:
 
 
 def test_who_leads_is_told_as_by_other_components() -> None:
-    metrics = Metrics("ours")
+    metrics = Metrics()
     for leads in (False, True):
         metrics.leader("lease", leads=leads)
         assert samples(metrics)["leader_election_master_status", (("name", "lease"),)] == leads
