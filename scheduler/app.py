@@ -37,6 +37,7 @@ from scheduler.config.strict import InvalidSettings
 from scheduler.framework.cycle import SchedulingCycle
 from scheduler.framework.profile import Profile, hints_of
 from scheduler.images.matching import MatchRules
+from scheduler.images.unknown_policy import UnknownPolicy, parse_unknown_policy
 from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.election import LeaseTiming
 from scheduler.kube.errors import InvalidConnection
@@ -62,7 +63,7 @@ from scheduler.loops.watching_selection import WORKLOADS, NamespaceLabelWatch, W
 from scheduler.loops.watching_storage import storage_watches
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
-from scheduler.plugins.arguments import VolumeBindingArgs, arguments_of
+from scheduler.plugins.arguments import ImagePlatformArgs, VolumeBindingArgs, arguments_of
 from scheduler.plugins.catalogue import make_profile
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.queue.backoff import Backoff
@@ -187,6 +188,7 @@ class Scheduler:
             work,
             self.reporting,
             self.metrics,
+            _unknown_policies(configuration),
         )
         resolve = self.resolving.request
         timeouts = [
@@ -380,6 +382,18 @@ def _profiles(configuration: SchedulerConfiguration, images: ImageSettings) -> l
         make_profile(selection, platform_weights=images.platform_weights, match_rules=rules)
         for selection in configuration.selections
     ]
+
+
+def _unknown_policies(configuration: SchedulerConfiguration) -> dict[str, UnknownPolicy | None]:
+    """Scheduler name -> policy, of the profiles that have their own; None of those that do not look at images."""
+    policies: dict[str, UnknownPolicy | None] = {}
+    for selection in configuration.selections:
+        own = arguments_of(ImagePlatformArgs, selection.arguments).unknown_images
+        if ImagePlatform.name not in selection.filters:
+            policies[selection.scheduler_name] = None
+        elif own is not None:
+            policies[selection.scheduler_name] = parse_unknown_policy(own)
+    return policies
 
 
 def registry_settings(settings: ImageSettings) -> RegistrySettings:

@@ -2,7 +2,7 @@
 
 Owns the choice and its words: ``wait`` (ask again, up to a deadline), ``open`` (place it as if the image ran anywhere:
 the kubelet's pull will tell), ``closed`` (leave it pending), ``assume:linux/amd64,linux/arm64`` (place it as if the
-image were built for those). Set per scheduler, per namespace and per pod, the nearest one deciding. How long to wait
+image were built for those). Set per scheduler, profile, namespace and pod, the nearest one deciding. How long to wait
 between two questions is in ``policy``.
 """
 

@@ -8,6 +8,7 @@ registries, caching and one flight per image; secrets are read by ``kube``; how 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
@@ -45,7 +46,8 @@ _WAITING = frozenset({Stage.AWAITING_IMAGES, Stage.UNSCHEDULABLE})
 class Resolving:
     """Starts and tracks the resolutions. ``secrets`` is None where reading pull secrets is switched off.
 
-    ``held``: which images nodes hold. ``namespaces``: their annotations.
+    ``held``: which images nodes hold. ``namespaces``: their annotations. ``of_profiles``: scheduler name -> policy, of
+    the profiles that have their own; None where a profile does not look at images, so that nobody needs to ask.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Resolving:
         work: WakeUp,
         reporting: Reporting,
         metrics: Metrics,
+        of_profiles: Mapping[str, UnknownPolicy | None] | None = None,
     ) -> None:
         self._default = parse_unknown_policy(settings.unknown.policy)
+        self._of_profiles = of_profiles or {}
         self._after_deadline = parse_unknown_policy(settings.unknown.after_deadline)
         self._deadline = settings.unknown.deadline_seconds
         self._runtime_classes = RuntimeClasses(settings.runtime_classes)
@@ -77,7 +81,7 @@ class Resolving:
     def request(self, pod: Pod) -> None:
         """Sees to it that the queue is told about the pod's images. Never blocks."""
         images = pod_images(pod)
-        if self._runtime_classes.skips(pod.spec.runtime_class_name):
+        if self._profile_default(pod) is None or self._runtime_classes.skips(pod.spec.runtime_class_name):
             self._tell(pod, tuple(ResolvedImage(image, EXEMPT) for image in images))
             return
         if self._secrets is None or not pod.spec.image_pull_secrets:
@@ -147,9 +151,13 @@ class Resolving:
         elif self._queue.images_known(queued.uid, settled, now()):
             self._work.set()
 
+    def _profile_default(self, pod: Pod) -> UnknownPolicy | None:
+        return self._of_profiles.get(pod.spec.scheduler_name, self._default)
+
     def _policy(self, pod: Pod, waited: float) -> UnknownPolicy:
         namespace = self._namespaces.annotations(pod.metadata.namespace)
-        policy, problem = policy_for(pod.metadata.annotations, namespace, self._default)
+        default = self._profile_default(pod) or self._default
+        policy, problem = policy_for(pod.metadata.annotations, namespace, default)
         if problem is not None:
             log.warning("policy passed over", pod=pod.key, why=problem)
         return self._after_deadline if policy.action is UnknownAction.WAIT and waited >= self._deadline else policy

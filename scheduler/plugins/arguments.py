@@ -15,6 +15,7 @@ import msgspec
 from scheduler.api.affinity import NodeAffinity
 from scheduler.api.selectors import InvalidSelector, key_problem, parse_term
 from scheduler.images.platform import InvalidPlatform, parse_platform
+from scheduler.images.unknown_policy import InvalidUnknownPolicy, parse_unknown_policy
 
 MAX_WEIGHT = 100
 MAX_UTILIZATION = 100
@@ -242,8 +243,15 @@ class ImagePlatformArgs(Arguments, frozen=True):
 
     platform_weights: dict[str, int] | None = None
     """Score 0 to 100 by node platform, most specific first: ``linux/arm64: 100``. Default: what the settings say."""
+    unknown_images: str | None = None
+    """A policy for images that cannot be read, for the pods of this profile. Default: what the settings say."""
 
     def check(self) -> None:
+        if self.unknown_images is not None:
+            try:
+                parse_unknown_policy(self.unknown_images)
+            except InvalidUnknownPolicy as error:
+                raise InvalidArguments(f"unknownImages: {error}") from error
         for platform, weight in (self.platform_weights or {}).items():
             try:
                 parse_platform(platform)

@@ -231,6 +231,8 @@ WRONG_ARGUMENTS = [
     ),
     ("ImagePlatform", {"platformWeights": {"linux/arm64": 101}}, "platformWeights.linux/arm64: 101 is not between"),
     ("ImagePlatform", {"platformWeights": {"arm": 1}}, "platformWeights: "),
+    ("ImagePlatform", {"unknownImages": "guess"}, "unknownImages: 'guess' is no policy for unknown images: "),
+    ("ImagePlatform", {"unknownImages": "assume:arm"}, "unknownImages: 'assume:arm' is no policy"),
 ]
 
 

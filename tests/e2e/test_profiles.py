@@ -10,7 +10,7 @@ import msgspec
 
 from scheduler.sandbox.demo import create
 from scheduler.sandbox.process import scheduler_process
-from scheduler.sandbox.scenario import LINUX_NODES, Workload
+from scheduler.sandbox.scenario import LINUX_NODES, WINDOWS_2022_NODES, Workload
 from scheduler.sandbox.stage import SandboxStage
 from tests.scenarios.walking import PODS, all_bound, event_of, told_why
 
@@ -44,6 +44,39 @@ async def test_each_pod_is_decided_by_the_profile_that_it_names(empty_stage: San
         await told_why(stage, "other", "node(s) didn't match scheduler-enforced node affinity")
         for name, profile in (("web-0", "first"), ("other-0", "only-windows")):
             assert await reporters(stage, name) == {profile}
+
+
+OF_IMAGES = """
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: patient
+- schedulerName: guessing
+  pluginConfig:
+  - name: ImagePlatform
+    args: {unknownImages: "assume:windows(10.0.20348.1)/amd64"}
+- schedulerName: no-matter-what
+  plugins:
+    multiPoint:
+      disabled: [{name: ImagePlatform}]
+"""
+
+
+async def test_each_profile_has_its_own_policy_for_images_that_cannot_be_read(
+    empty_stage: SandboxStage, tmp_path: Path
+) -> None:
+    (tmp_path / "profiles.yaml").write_text(OF_IMAGES)
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("schedulerConfiguration: profiles.yaml\n")
+    stage = empty_stage
+    async with scheduler_process(stage.kubeconfig, tmp_path / "scheduler.log", f"--config={settings}"):
+        for profile in ("patient", "guessing", "no-matter-what"):
+            workload = Workload(f"of-{profile}", ("secret/app:1",), 1, frozenset())
+            await create(stage, workload.pods(stage.registry, profile), PODS)
+        (guessed,) = await all_bound(stage, "of-guessing", 1)
+        assert guessed.spec.node_name in WINDOWS_2022_NODES
+        await all_bound(stage, "of-no-matter-what", 1)
+        assert "404" in await told_why(stage, "of-patient", f"{stage.registry}/secret/app:1")
 
 
 async def reporters(stage: SandboxStage, pod: str) -> set[str]:
