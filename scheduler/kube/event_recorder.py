@@ -153,8 +153,10 @@ class EventRecorder:
         """Note that something happened to ``pod``. Never waits; a note of more than 1024 bytes is cut."""
         self.stats.recorded += 1
         metadata = pod.metadata
-        key = EventKey(metadata.namespace, metadata.name, metadata.uid, type_, reason, action)
-        self._enqueue(self._series.observe(key, cut_note(note), metadata.resource_version, self._clock()))
+        key = EventKey(
+            metadata.namespace, metadata.name, metadata.uid, metadata.resource_version, type_, reason, action
+        )
+        self._enqueue(self._series.observe(key, cut_note(note), self._clock()))
 
     async def run(self) -> None:
         """Write until ``stop`` or cancelled."""
@@ -248,7 +250,7 @@ class EventRecorder:
             reporting_instance=self._instance,
             action=key.action,
             reason=key.reason,
-            regarding=_Regarding("Pod", key.namespace, key.name, key.uid, "v1", write.resource_version),
+            regarding=_Regarding("Pod", key.namespace, key.name, key.uid, "v1", key.resource_version),
             note=write.note,
             type=key.type,
             series=msgspec.UNSET if series is None else series,

@@ -2,12 +2,9 @@
 
 Owns the deduplication of events.k8s.io/v1 as client-go does it (``tools/events/event_broadcaster.go``): what repeats
 within six minutes becomes a series, whose count is written at the second time, then about every half hour, and at its
-end. The key leaves the note out, so that a pod that is retried for hours with ever different numbers does not fill the
-namespace with events.
-
-One deviation, for the people who read them: client-go never shows a note that came later. Here a *changed* note opens a
-new event, a few times and then once in six minutes, so that "the image is not known yet" does not hide which platforms
-the image turned out to have.
+end. What makes two occurrences the same does not hold the note, but the version of the pod: a pod that is retried for
+hours in vain stays with one event, and once its condition has told something new, which makes a new version, the next
+failure is a new event.
 
 Pure: takes times, returns what to write.
 """
@@ -27,9 +24,6 @@ FINISH_SECONDS = 360.0
 REFRESH_SECONDS = 1800.0
 """A series that goes on is written so often, before the API server forgets the event (after an hour)."""
 
-_BURST_OF_NOTES = 3
-"""Changed notes that open a new event at once."""
-
 _LONGEST_NAME = 253
 
 
@@ -39,6 +33,7 @@ class EventKey(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     uid: str
+    resource_version: str
     type: EventType
     reason: str
     action: str
@@ -50,7 +45,6 @@ class EventWrite(msgspec.Struct, frozen=True):
     key: EventKey
     event_name: str
     note: str
-    resource_version: str
     first_observed: float
     last_observed: float
     count: int
@@ -59,14 +53,11 @@ class EventWrite(msgspec.Struct, frozen=True):
 class _Series(msgspec.Struct):
     event_name: str
     note: str
-    resource_version: str
     first_observed: float
     last_observed: float
     written_at: float
     count: int = 1
     written_count: int = 1
-    notes: int = 0
-    """Changed notes since the key was first seen."""
 
 
 class EventSeries:
@@ -80,14 +71,12 @@ class EventSeries:
     def __len__(self) -> int:
         return len(self._series)
 
-    def observe(self, key: EventKey, note: str, resource_version: str, now: float) -> list[EventWrite]:
+    def observe(self, key: EventKey, note: str, now: float) -> list[EventWrite]:
         """Something happened at ``now``. Usually returns one event to write, or none when it is only counted."""
         series = self._series.get(key)
         if series is None:
-            return [*self._evict(), self._open(key, note, resource_version, now, notes=0)]
+            return [*self._evict(), self._open(key, note, now)]
         self._series.move_to_end(key)
-        if series.note != note and self._shows(series, now):
-            return [*_unwritten(key, series), self._open(key, note, resource_version, now, notes=series.notes + 1)]
         series.count += 1
         series.last_observed = now
         return [_write(key, series, now)] if series.count == 2 else []
@@ -109,13 +98,10 @@ class EventSeries:
         self._series.clear()
         return writes
 
-    def _open(self, key: EventKey, note: str, resource_version: str, now: float, *, notes: int) -> EventWrite:
-        series = _Series(self._name(key, now), note, resource_version, now, now, written_at=now, notes=notes)
+    def _open(self, key: EventKey, note: str, now: float) -> EventWrite:
+        series = _Series(self._name(key, now), note, now, now, written_at=now)
         self._series[key] = series
         return _write(key, series, now)
-
-    def _shows(self, series: _Series, now: float) -> bool:
-        return series.notes < _BURST_OF_NOTES or now - series.first_observed >= FINISH_SECONDS
 
     def _evict(self) -> list[EventWrite]:
         if len(self._series) < self._limit:
@@ -132,15 +118,7 @@ class EventSeries:
 def _write(key: EventKey, series: _Series, now: float) -> EventWrite:
     series.written_at = now
     series.written_count = series.count
-    return EventWrite(
-        key,
-        series.event_name,
-        series.note,
-        series.resource_version,
-        series.first_observed,
-        series.last_observed,
-        series.count,
-    )
+    return EventWrite(key, series.event_name, series.note, series.first_observed, series.last_observed, series.count)
 
 
 def _unwritten(key: EventKey, series: _Series) -> list[EventWrite]:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +9,12 @@ from scheduler.kube.event_series import FINISH_SECONDS, REFRESH_SECONDS, EventKe
 NOW = 1_790_000_000.0
 
 
-def key(name: str = "web", reason: str = "FailedScheduling") -> EventKey:
-    return EventKey("default", name, f"uid-{name}", "Warning", reason, "Scheduling")
+def key(name: str = "web", reason: str = "FailedScheduling", version: str = "7") -> EventKey:
+    return EventKey("default", name, f"uid-{name}", version, "Warning", reason, "Scheduling")
 
 
 def observe(series: EventSeries, note: str = "no", at: float = 0.0, of: EventKey | None = None) -> list[EventWrite]:
-    return series.observe(of or key(), note, "7", NOW + at)
+    return series.observe(of or key(), note, NOW + at)
 
 
 def counts(writes: list[EventWrite]) -> list[tuple[str, int]]:
@@ -39,7 +37,7 @@ def test_what_differs_in_more_than_the_note_is_another_event() -> None:
     series = EventSeries()
     names = {
         write.event_name
-        for of in (key(), key("other"), key(reason="Scheduled"), EventKey("x", "web", "u", "Warning", "r", "a"))
+        for of in (key(), key("other"), key(reason="Scheduled"), EventKey("x", "web", "u", "7", "Warning", "r", "a"))
         for write in observe(series, of=of)
     }
     assert len(names) == 4
@@ -92,28 +90,17 @@ def test_a_series_that_goes_on_is_refreshed_every_half_hour() -> None:
     assert refreshed == [(31, 32), (61, 62)]
 
 
-def test_a_changed_note_is_shown_with_the_count_of_the_one_before() -> None:
+def test_a_changed_note_is_counted_in_the_event_of_the_first() -> None:
     series = EventSeries()
-    for second in range(3):
-        observe(series, "the image is not known yet", at=second)
-    assert counts(observe(series, "built for linux/s390x", at=3)) == [
-        ("the image is not known yet", 3),
-        ("built for linux/s390x", 1),
-    ]
-    assert counts(observe(series, "built for linux/s390x", at=4)) == [("built for linux/s390x", 2)]
+    observe(series, "the image is not known yet")
+    assert counts(observe(series, "built for linux/s390x", at=1)) == [("the image is not known yet", 2)]
 
 
-def test_notes_that_change_all_the_time_do_not_fill_the_namespace() -> None:
+def test_a_pod_that_was_written_since_gets_a_new_event() -> None:
+    """Its condition has told the first note, and so the pod has a new version."""
     series = EventSeries()
-    created = [
-        second
-        for second in range(3600)
-        for write in observe(series, f"0/{second} nodes are available", at=second)
-        if write.count == 1
-    ]
-    assert created[:4] == [0, 1, 2, 3]
-    assert all(later - earlier >= FINISH_SECONDS for earlier, later in itertools.pairwise(created[3:]))
-    assert len(created) <= 4 + 3600 / FINISH_SECONDS
+    observe(series, "the image is not known yet")
+    assert counts(observe(series, "built for linux/s390x", at=1, of=key(version="8"))) == [("built for linux/s390x", 1)]
 
 
 def test_memory_is_bounded_and_what_makes_room_writes_its_count() -> None:
