@@ -23,9 +23,8 @@ from extender.loops.waking import Waking
 from extender.loops.watching import PENDING, UNFINISHED, NamespaceWatch, NodeWatch, PodWatch
 from extender.metrics import Metrics
 from extender.server.listener import Listener, ListenerSettings
-from extender.server.tls import CertificateFiles, FollowedTls, InvalidCertificates
 from extender.service import Service, Timing
-from extender.settings import ExtenderSettings, ListeningSettings, TlsSettings
+from extender.settings import ExtenderSettings, ListeningSettings
 from extender.verbs.delegate import Delegate
 from extender.verbs.filter import Filter, Filtering
 from extender.verbs.judging import Judge
@@ -37,6 +36,7 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.app import registry_settings
 from scheduler.cluster.cache import Cache
+from scheduler.config.settings import TlsSettings
 from scheduler.images.matching import MatchRules
 from scheduler.images.platform_weights import PlatformWeights
 from scheduler.images.unknown_policy import parse_unknown_policy
@@ -50,8 +50,9 @@ from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.catalogue import default_profile
 from scheduler.plugins.image_platform import ImagePlatform
+from scheduler.serving.http_server import HealthServer
+from scheduler.serving.tls import CertificateFiles, FollowedTls, InvalidCertificates
 from scheduler.telemetry import logs
-from scheduler.telemetry.health import HealthServer
 
 if sys.platform != "win32":
     import uvloop

@@ -22,6 +22,7 @@ from scheduler.config.settings import (
     Seconds,
     ServingSettings,
     Strict,
+    TlsSettings,
     check_images,
     parse_document,
     read_document,
@@ -31,19 +32,6 @@ MaxNodes = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 Megabytes = Annotated[int, msgspec.Meta(ge=1, le=1024)]
 ShortSeconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 DEFAULT_PORT = 10271
-
-
-class TlsSettings(Strict, frozen=True):
-    """Certificates, all in PEM files that are followed when they are replaced."""
-
-    certificate: str
-    """The server's certificate, with its chain."""
-    key: str
-    """Its private key."""
-    client_authority: str | None = None
-    """Whoever calls must have a certificate of this authority. Default: anybody may call."""
-    period_seconds: Seconds = 10.0
-    """How often the files are looked at. Default: 10."""
 
 
 class ListeningSettings(Strict, frozen=True):

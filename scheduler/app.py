@@ -69,8 +69,8 @@ from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.queue.backoff import Backoff
 from scheduler.queue.queued_pod import Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
+from scheduler.serving.http_server import HealthServer
 from scheduler.telemetry import logs
-from scheduler.telemetry.health import HealthServer
 from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()

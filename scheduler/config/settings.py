@@ -13,6 +13,7 @@ import msgspec
 
 from scheduler.config.images import ImageSettings, SharingSettings, UnknownSettings, check_images
 from scheduler.config.leader_election import LeaderElectionSettings, check_leader_election
+from scheduler.config.serving import ServingSettings, TlsSettings, check_serving
 from scheduler.config.strict import (
     Count,
     InvalidSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "Settings",
     "SharingSettings",
     "Strict",
+    "TlsSettings",
     "UnknownSettings",
     "check_images",
     "parse_document",
@@ -60,15 +62,6 @@ class KubeSettings(Strict, frozen=True):
     """Path of a kubeconfig. Default: $KUBECONFIG or ~/.kube/config where one exists, else the pod's own account."""
     context: str | None = None
     """Context of the kubeconfig. Default: its current context."""
-
-
-class ServingSettings(Strict, frozen=True):
-    """Where /healthz, /livez, /readyz and /metrics are served."""
-
-    host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other machines
-    """Address to listen on. Default: all."""
-    port: Port = 10261
-    """Port to listen on; 0 takes a free one. Default: 10261."""
 
 
 class LoggingSettings(Strict, frozen=True):
@@ -165,5 +158,6 @@ def _checked(settings: Settings, source: str) -> Settings:
             f" {settings.backoff.initial_seconds:g}"
         )
     check_leader_election(settings.leader_election, source)
+    check_serving(settings.serving, source)
     check_images(settings.images, source)
     return settings

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from scheduler.config.settings import ServingSettings
-from scheduler.telemetry.health import HealthServer
+from scheduler.serving.http_server import HealthServer
 from scheduler.telemetry.metrics import Metrics
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from extender.server.listener import Listener, ListenerSettings
 from extender.server.messages import Response
-from extender.server.tls import CertificateFiles, FollowedTls, InvalidCertificates
+from scheduler.serving.tls import CertificateFiles, FollowedTls, InvalidCertificates
 from tests.kube.pki import Authority
 
 SETTINGS = ListenerSettings("127.0.0.1", 0, 1000, 8, 5.0, 30.0)

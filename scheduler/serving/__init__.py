@@ -1,0 +1,1 @@
+"""What the process serves to probes, Prometheus and people: health, metrics, its configuration, its last decisions."""
