@@ -17,17 +17,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 if sys.platform != "win32":
     import uvloop
 
-from scheduler.api.namespace import Namespace
-from scheduler.api.node import Node
-from scheduler.api.pod import Pod
-from scheduler.api.policy import PodDisruptionBudget
 from scheduler.cluster.cache import Cache
 from scheduler.config.images import ImageSettings
 from scheduler.config.leader_election import LeaderElectionSettings
@@ -44,7 +39,6 @@ from scheduler.kube.errors import InvalidConnection
 from scheduler.kube.event_recorder import EventRecorder
 from scheduler.kube.in_cluster import own_namespace
 from scheduler.kube.lease import LeaseRequests
-from scheduler.kube.reflector import Reflector
 from scheduler.kube.requests import ApiClient, RequestSettings
 from scheduler.kube.secrets import PullSecrets
 from scheduler.loops.binding import Binding
@@ -57,10 +51,9 @@ from scheduler.loops.resolving import Resolving
 from scheduler.loops.scheduling import Scheduling
 from scheduler.loops.sharing import Sharing
 from scheduler.loops.volumes import VolumeBinder
-from scheduler.loops.watching import UNFINISHED, EventSink, NodeWatch, PodWatch
-from scheduler.loops.watching_budgets import BudgetWatch
-from scheduler.loops.watching_selection import WORKLOADS, NamespaceLabelWatch, WorkloadWatch
-from scheduler.loops.watching_storage import storage_watches
+from scheduler.loops.watches import cluster_watches
+from scheduler.loops.watching import EventSink, PodWatch
+from scheduler.loops.watching_selection import NamespaceLabelWatch
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
 from scheduler.plugins.arguments import ImagePlatformArgs, VolumeBindingArgs, arguments_of
@@ -223,28 +216,8 @@ class Scheduler:
             self.leadership,
         )
         pods = PodWatch(names, self.cache, self.queue, events, work, resolve, self.metrics)
-        self.watches: dict[str, Reflector[Any]] = {
-            "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=problem("watch")),
-            "nodes": Reflector(
-                client, "/api/v1/nodes", Node, NodeWatch(self.cache, events), on_problem=problem("watch")
-            ),
-            "pods": Reflector(
-                client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=problem("watch")
-            ),
-        }
-        self.watches["poddisruptionbudgets"] = Reflector(
-            client,
-            "/apis/policy/v1/poddisruptionbudgets",
-            PodDisruptionBudget,
-            BudgetWatch(self.cache),
-            on_problem=problem("watch"),
-        )
-        for kind_name, path, kind in WORKLOADS:
-            self.watches[kind_name] = Reflector(
-                client, path, kind, WorkloadWatch(kind, self.cache), on_problem=problem("watch")
-            )
-        self.watches |= storage_watches(
-            client, self.cache, events, problem("watch"), claim_changed=self.volumes.claim_changed
+        self.watches = cluster_watches(
+            client, self.cache, events, namespaces, pods, problem("watch"), self.volumes.claim_changed
         )
         self.sharing = (
             Sharing(
