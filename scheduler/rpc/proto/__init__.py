@@ -1,0 +1,3 @@
+"""The interfaces as ``.proto`` files, and the code that ``generate`` makes of them. Nothing here is written by hand in
+Python.
+"""
