@@ -184,11 +184,11 @@ class Scheduler:
             _unknown_policies(configuration),
         )
         resolve = self.resolving.request
-        timeouts = [
-            arguments_of(VolumeBindingArgs, selection.arguments).bind_timeout_seconds
+        timeouts = {
+            selection.scheduler_name: arguments_of(VolumeBindingArgs, selection.arguments).bind_timeout_seconds
             for selection in configuration.selections
-        ]
-        self.volumes = VolumeBinder(leading, self.cache, max(timeouts))
+        }
+        self.volumes = VolumeBinder(leading, self.cache, timeouts)
         self.binding = Binding(
             leading,
             self.cache,
@@ -201,7 +201,9 @@ class Scheduler:
             settings.binding.max_in_flight,
             self.volumes,
         )
-        self.preempting = Preempting(leading, self.cache, self.queue, events, self.reporting, work, self.metrics)
+        self.preempting = Preempting(
+            leading, self.cache, self.queue, events, self.reporting, work, self.metrics, self.volumes
+        )
         cycles = {profile.scheduler_name: SchedulingCycle(self.cache, profile) for profile in profiles}
         self.scheduling = Scheduling(
             self.cache,

@@ -1,8 +1,9 @@
-"""The condition PodScheduled=False of a pod that found no node.
+"""The condition PodScheduled=False of a pod that found no node, and the pod's nomination.
 
-Owns the patch of ``pods/status``, in which the pod's nomination goes along. The condition is the reliable place for the
-current reason (reference: kube-scheduler, 4.5 and 9.2): unlike an event it is neither cut nor merged with an earlier
-one. PodScheduled=True is written by the API server when the pod is bound.
+Owns the patches of ``pods/status``; a nomination goes along with a condition where both change. The condition is the
+reliable place for the current reason (reference: kube-scheduler, 4.5 and 9.2): unlike an event it is neither cut nor
+merged with an earlier one. PodScheduled=True is written by the API server when the pod is bound, and the nomination is
+taken away then.
 """
 
 from __future__ import annotations
@@ -37,15 +38,6 @@ class _Status(msgspec.Struct, rename="camel"):
     """None takes it away."""
 
 
-class _Metadata(msgspec.Struct):
-    uid: str
-
-
-class _Patch(msgspec.Struct):
-    metadata: _Metadata
-    status: _Status
-
-
 async def patch_unschedulable(
     client: ApiClient, pod: Pod, reason: str, message: str, now: float, nominated: str | None = None
 ) -> bool:
@@ -64,7 +56,17 @@ async def patch_unschedulable(
     status = _Status([_condition(pod, current, reason, message, now)])
     if not is_nominated_so:
         status.nominated_node_name = nominated or None
-    body = msgspec.json.encode(_Patch(_Metadata(pod.metadata.uid), status))
+    return await patch_status(client, pod, status)
+
+
+async def patch_nomination(client: ApiClient, pod: Pod, node: str) -> bool:
+    """Nominate the pod to the node, or to none if that is empty; False when the pod is gone. Raises ApiError."""
+    return await patch_status(client, pod, {"nominatedNodeName": node or None})
+
+
+async def patch_status(client: ApiClient, pod: Pod, status: object) -> bool:
+    """Merge ``status`` into the pod's; False when it is gone. Raises ApiError."""
+    body = msgspec.json.encode({"metadata": {"uid": pod.metadata.uid}, "status": status})
     path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}/status"
     try:
         await retrying(lambda: client.patch(path, body))

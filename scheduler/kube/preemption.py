@@ -1,4 +1,4 @@
-"""The writes of a preemption: a victim is told why, then deleted; a pod loses its nomination.
+"""The writes of a preemption: a victim is told why, then deleted.
 
 Owns the requests (reference: kube-scheduler, section 7; upstream: ``framework/preemption/executor.go``). Their order,
 and what a failure means, is the business of ``loops.preempting``.
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduler.kube.errors import Conflict, Invalid, NotFound
+from scheduler.kube.errors import Conflict, NotFound
+from scheduler.kube.pod_status import patch_status
 from scheduler.kube.retrying import retrying
 from scheduler.kube.timestamps import rfc3339
 
@@ -38,33 +39,12 @@ async def evict_for_preemption(client: ApiClient, pod: Pod, message: str, now: f
     }
     if pod.metadata.generation:
         condition["observedGeneration"] = pod.metadata.generation
-    if not await _patch_status(client, pod, {"conditions": [condition]}):
+    if not await patch_status(client, pod, {"conditions": [condition]}):
         return False
     body = msgspec.json.encode({"preconditions": {"uid": pod.metadata.uid}})
+    path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}"
     try:
-        await retrying(lambda: client.delete(_path(pod), body))
+        await retrying(lambda: client.delete(path, body))
     except (NotFound, Conflict):
         return False
     return True
-
-
-async def clear_nomination(client: ApiClient, pod: Pod) -> bool:
-    """Take the pod's nomination back; False when the pod is gone. Raises ApiError."""
-    return await _patch_status(client, pod, {"nominatedNodeName": None})
-
-
-async def _patch_status(client: ApiClient, pod: Pod, status: dict[str, object]) -> bool:
-    body = msgspec.json.encode({"metadata": {"uid": pod.metadata.uid}, "status": status})
-    try:
-        await retrying(lambda: client.patch(f"{_path(pod)}/status", body))
-    except NotFound:
-        return False
-    except Invalid as error:
-        if "metadata.uid" in error.message:  # a new pod has taken the name
-            return False
-        raise
-    return True
-
-
-def _path(pod: Pod) -> str:
-    return f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}"

@@ -142,7 +142,8 @@ class Binding:
         self._give_back(info)
         self._metrics.attempt("error", time.perf_counter() - started, info.pod.spec.scheduler_name)
         self._metrics.problem("binding")
-        self._reporting.faulted(info.pod, message)
+        queued = self._queue.get(info.uid)  # the pod as it is now: it may have been nominated meanwhile
+        self._reporting.faulted(info.pod if queued is None else queued.pod, message)
         if self._queue.fail(info.uid, now()):
             self._resolve(info.pod)
         self._work.set()

@@ -22,10 +22,12 @@ from scheduler.framework.cycle import SchedulingCycle
 from scheduler.framework.diagnosis import FitError
 from scheduler.framework.post_filter import Candidate, Nominating
 from scheduler.kube.errors import ApiError
-from scheduler.kube.preemption import clear_nomination, evict_for_preemption
+from scheduler.kube.pod_status import patch_nomination
+from scheduler.kube.preemption import evict_for_preemption
 from scheduler.kube.requests import ApiClient
 from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.reporting import Reporting
+from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watching import EventSink
 from scheduler.queue.events import EventKind
 from scheduler.queue.scheduling_queue import SchedulingQueue
@@ -54,6 +56,7 @@ class Preempting:
         reporting: Reporting,
         work: WakeUp,
         metrics: Metrics,
+        volumes: VolumeBinder,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -62,6 +65,7 @@ class Preempting:
         self._reporting = reporting
         self._work = work
         self._metrics = metrics
+        self._volumes = volumes
         self._tasks: set[asyncio.Task[None]] = set()
 
     def consider(self, cycle: SchedulingCycle, info: PodInfo, fit_error: FitError) -> Verdict:
@@ -125,15 +129,19 @@ class Preempting:
             if nominated.priority < pod.priority:
                 self.withdraw(nominated)
                 try:
-                    await clear_nomination(self._client, nominated)
+                    await patch_nomination(self._client, nominated, "")
                 except ApiError as error:
                     self._problem("nomination not taken back", nominated, error)
 
     async def _evict(self, victim: Pod, pod: Pod, node: str) -> bool:
+        """A victim whose claims are still being bound goes back to the queue instead, and need not be deleted."""
+        if self._volumes.cancel(uid_of(victim), "preempted by DefaultPreemption"):
+            self._reporting.preempted(victim, pod, node, deleted=False)
+            return True
         message = f"{pod.spec.scheduler_name}: preempting to accommodate a higher priority pod"
         try:
             if await evict_for_preemption(self._client, victim, message, time.time()):
-                self._reporting.preempted(victim, pod, node)
+                self._reporting.preempted(victim, pod, node, deleted=True)
         except ApiError as error:
             self._problem("victim not evicted", victim, error)
             return False

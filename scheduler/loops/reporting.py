@@ -55,10 +55,12 @@ class Reporting:
         log.info("unschedulable", pod=pod.key, why=message)
         self._failed(pod, UNSCHEDULABLE, message, nominated)
 
-    def preempted(self, victim: Pod, pod: Pod, node: str) -> None:
-        """The victim was evicted to make room for the pod."""
-        log.info("preempted", victim=victim.key, pod=pod.key, node=node)
+    def preempted(self, victim: Pod, pod: Pod, node: str, *, deleted: bool) -> None:
+        """The victim was evicted to make room for the pod, or only placed in memory, and is that no more."""
+        log.info("preempted", victim=victim.key, pod=pod.key, node=node, deleted=deleted)
         note = f"Preempted by pod {pod.metadata.uid} on node {node}"
+        if not deleted:
+            note += " (in kube-scheduler memory)."
         self._recorders[pod.spec.scheduler_name].record(victim, "Normal", "Preempted", "Preempting", note)
 
     def waits_for_image(self, pod: Pod, image: PodImage, failure: ImageFailure, delay: float) -> None:

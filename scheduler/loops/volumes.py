@@ -1,28 +1,32 @@
 """Binds a placed pod's claims before the pod: writes what was planned, and waits until the cluster has carried it out.
 
-Owns the writes and the waiting; what is planned, done or failed is for ``cluster.volumes.reservation`` to say. A volume
-is written as the claim's, a claim gets the node for which a volume is to be made; then the persistent volume controller
+Owns the writes and the waiting; what is planned, done or failed is for ``cluster.volumes.reservation`` to say. The pod
+is nominated to its node, which tells others where it will go (upstream: NominatedNodeNameForExpectation). A volume is
+written as the claim's, a claim gets the node for which a volume is to be made; then the persistent volume controller
 and the drivers work, which may take minutes, so these pods take no room from the bindings that go straight through.
 
-    reserved -> written -> (claims bound by the cluster) -> handed over to ``binding``
-        +----------+--------------- failed, or out of time: given back, the pod is tried again
+    reserved -> nominated -> written -> (claims bound by the cluster) -> handed over to ``binding``
+        +-----------+-----------+--------- failed, cancelled, or out of time: given back, the pod is tried again
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 import structlog
 
+from scheduler.api.pod import Pod
 from scheduler.api.storage import BOUND_BY_CONTROLLER, SELECTED_NODE, PersistentVolume, PersistentVolumeClaim
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.cluster.volumes.matching import Static
 from scheduler.cluster.volumes.reservation import BindingFailed, Reservation, give_back, is_done, reserve
 from scheduler.kube.errors import ApiError
+from scheduler.kube.pod_status import patch_nomination
 from scheduler.kube.requests import MERGE_PATCH, ApiClient
 from scheduler.kube.retrying import retrying
 from scheduler.loops.clock import now
@@ -35,14 +39,21 @@ LOOK_AGAIN = 1.0
 Step = Callable[[], None]
 
 
-class VolumeBinder:
-    """``timeout``: seconds that the cluster has for binding a pod's claims."""
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    task: asyncio.Task[None]
+    reservation: Reservation
+    failed: Callable[[str], None]
 
-    def __init__(self, client: ApiClient, cache: Cache, timeout: float) -> None:
+
+class VolumeBinder:
+    """``timeouts``: seconds that the cluster has for binding a pod's claims, by the pod's ``spec.schedulerName``."""
+
+    def __init__(self, client: ApiClient, cache: Cache, timeouts: Mapping[str, float]) -> None:
         self._client = client
         self._cache = cache
-        self._timeout = timeout
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._timeouts = timeouts
+        self._under_way: dict[str, _UnderWay] = {}
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     def reserve(self, info: PodInfo, node: str) -> Reservation | None:
@@ -55,8 +66,18 @@ class VolumeBinder:
     def submit(self, info: PodInfo, reservation: Reservation, done: Step, failed: Callable[[str], None]) -> None:
         """Carry the plan out. Then one of the two is called, or none if the pod is gone meanwhile."""
         task = asyncio.create_task(self._carry_out(info, reservation, done, failed), name=f"volumes of {info.key}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._under_way[info.uid] = _UnderWay(task, reservation, failed)
+        task.add_done_callback(lambda task: self._ended(info.uid, task))
+
+    def cancel(self, uid: str, why: str) -> bool:
+        """What goes on for a pod fails at once; False if nothing goes on, or does not any more."""
+        under_way = self._under_way.pop(uid, None)
+        if under_way is None:
+            return False
+        under_way.task.cancel()
+        give_back(self._cache.nodes.volumes, under_way.reservation)
+        under_way.failed(_failure(why))
+        return True
 
     def claim_changed(self, claim: PersistentVolumeClaim) -> None:
         """News of a claim: whoever waits for it looks again."""
@@ -65,28 +86,44 @@ class VolumeBinder:
 
     async def stop(self) -> None:
         """Those under way are left as they are: what is written is found by whoever decides next."""
-        for task in self._tasks:
+        tasks = [under_way.task for under_way in self._under_way.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
+        if uid in self._under_way and self._under_way[uid].task is task:
+            del self._under_way[uid]
 
     async def _carry_out(
         self, info: PodInfo, reservation: Reservation, done: Step, failed: Callable[[str], None]
     ) -> None:
         try:
+            await self._nominate(info.pod, reservation.node)
             await self._write(reservation)
             await self._wait(info, reservation)
         except (ApiError, BindingFailed) as error:
             give_back(self._cache.nodes.volumes, reservation)
             if self._cache.is_assumed(info.uid):
-                failed(f'running PreBind plugin "VolumeBinding": {error}')
+                failed(_failure(str(error)))
             return
         except Exception as error:  # a fault of ours must not leave the pod assumed, and never tried again
             log.exception("binding volumes failed", pod=info.key)
             give_back(self._cache.nodes.volumes, reservation)
             failed(f"{type(error).__name__}: {error}")
             return
+        del self._under_way[info.uid]  # too late to cancel it
         if self._cache.is_assumed(info.uid):
             done()
+
+    async def _nominate(self, pod: Pod, node: str) -> None:
+        """Worth telling, not worth failing for."""
+        if pod.status.nominated_node_name == node:
+            return
+        try:
+            await patch_nomination(self._client, pod, node)
+        except ApiError as error:
+            log.warning("nomination not written", pod=pod.key, node=node, why=str(error))
 
     async def _write(self, reservation: Reservation) -> None:
         """What is written is replaced by what the API server made of it, so that older news can be told."""
@@ -103,7 +140,7 @@ class VolumeBinder:
 
     async def _wait(self, info: PodInfo, reservation: Reservation) -> None:
         keys = [claim.key for claim, _ in reservation.static] + [claim.key for claim in reservation.dynamic]
-        news, deadline = asyncio.Event(), now() + self._timeout
+        news, deadline = asyncio.Event(), now() + self._timeouts[info.pod.spec.scheduler_name]
         for key in keys:
             self._waiting[key].add(news)
         try:
@@ -147,6 +184,11 @@ def claim_patch(claim: PersistentVolumeClaim) -> bytes:
     selected = {SELECTED_NODE: claim.metadata.annotations[SELECTED_NODE]}
     metadata = {"resourceVersion": claim.metadata.resource_version, "annotations": selected}
     return msgspec.json.encode({"metadata": metadata})
+
+
+def _failure(why: str) -> str:
+    """As kube-scheduler's framework words it."""
+    return f'running PreBind plugin "VolumeBinding": {why}'
 
 
 async def _set_or_later(event: asyncio.Event, seconds: float) -> None:

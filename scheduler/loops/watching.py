@@ -170,9 +170,7 @@ class PodWatch:
             self._cache.remove_pod(assigned)
             self._events.happened(EventKind.ASSIGNED_POD_DELETE, assigned, None)
             return
-        self._queue.delete(pod.metadata.uid)
-        self._cache.forget(pod.metadata.uid)
-        self._withdraw(pod)
+        self._leaves(pod)
 
     def _is_assigned(self, pod: Pod) -> None:
         uid = pod.metadata.uid
@@ -190,12 +188,13 @@ class PodWatch:
     def _is_pending(self, pod: Pod) -> None:
         uid = pod.metadata.uid
         if pod.metadata.deletion_timestamp is not None:
-            self._queue.delete(uid)
-            self._withdraw(pod)
+            self._leaves(pod)
             return
         before = self._queue.get(uid)
-        if before is None and self._cache.is_assumed(uid):
-            return  # bound by us; this news is older than the binding
+        if self._cache.is_assumed(uid):
+            if before is not None:  # its binding goes on; otherwise this news is older than that
+                self._queue.update(pod, now())
+            return
         self._nominated(None if before is None else before.pod, pod)
         if self._queue.update(pod, now()):
             self._resolve(pod)
@@ -219,6 +218,14 @@ class PodWatch:
             self._cache.nominate(pod, node)
         except InvalidQuantity as error:  # costs this pod's promise, never the watch
             log.warning("pod not understood", pod=pod.key, why=str(error))
+
+    def _leaves(self, pod: Pod) -> None:
+        """It is gone, or will be before it has a node. What it was to have is free at once."""
+        self._queue.delete(pod.metadata.uid)
+        if self._cache.is_assumed(pod.metadata.uid):
+            self._cache.forget(pod.metadata.uid)
+            self._events.happened(EventKind.ASSIGNED_POD_DELETE, pod, None)
+        self._withdraw(pod)
 
     def _withdraw(self, pod: Pod) -> None:
         """Those who left the pod its room may be helped."""

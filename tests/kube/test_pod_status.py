@@ -7,7 +7,7 @@ import pytest
 from scheduler.api.meta import ObjectMeta
 from scheduler.api.pod import Pod, PodCondition, PodStatus
 from scheduler.kube.errors import Forbidden, Invalid
-from scheduler.kube.pod_status import patch_unschedulable
+from scheduler.kube.pod_status import patch_nomination, patch_unschedulable
 from tests.kube.scripted_server import ok, refused
 
 if TYPE_CHECKING:
@@ -127,3 +127,13 @@ async def test_a_fault_that_passes_is_waited_out_and_another_raised(server: Scri
     for expected in (Forbidden, Invalid):
         with pytest.raises(expected):
             await patch_unschedulable(client, a_pod(), "Unschedulable", MESSAGE, NOW)
+
+
+async def test_a_nomination_is_written_and_taken_back(server: ScriptedServer, client: ApiClient) -> None:
+    server.script(PATCH, ok({}), ok({}), refused(404, "NotFound"))
+    assert await patch_nomination(client, a_pod(), "here")
+    assert await patch_nomination(client, a_pod(), "")
+    assert not await patch_nomination(client, a_pod(), "")
+    said = [received.json["status"] for received in server.received]
+    assert said == [{"nominatedNodeName": "here"}, {"nominatedNodeName": None}, {"nominatedNodeName": None}]
+    assert server.received[0].json["metadata"] == {"uid": "u1"}

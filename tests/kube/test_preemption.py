@@ -9,7 +9,7 @@ import pytest
 from scheduler.api.meta import ObjectMeta
 from scheduler.api.pod import Pod
 from scheduler.kube.errors import Forbidden
-from scheduler.kube.preemption import clear_nomination, evict_for_preemption
+from scheduler.kube.preemption import evict_for_preemption
 from tests.kube.scripted_server import ok, refused
 
 if TYPE_CHECKING:
@@ -76,10 +76,3 @@ async def test_a_refusal_is_raised(server: ScriptedServer, client: ApiClient) ->
     server.script(PATCH, refused(403))
     with pytest.raises(Forbidden):
         await evict_for_preemption(client, a_pod(), "why", NOW)
-
-
-async def test_a_nomination_is_taken_back(server: ScriptedServer, client: ApiClient) -> None:
-    server.script(PATCH, ok({}), refused(404, "NotFound"))
-    assert await clear_nomination(client, a_pod())
-    assert server.received[0].json == {"metadata": {"uid": "u1"}, "status": {"nominatedNodeName": None}}
-    assert not await clear_nomination(client, a_pod())

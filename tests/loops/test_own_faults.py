@@ -71,7 +71,7 @@ async def test_a_pod_whose_binding_met_a_fault_gives_its_room_back_and_is_tried_
     listener: Any = told
     sink = EventSink(queue, work, metrics)
     binding = Binding(
-        broken, cache, queue, sink, listener, lambda _pod: None, work, metrics, 1, VolumeBinder(broken, cache, 600)
+        broken, cache, queue, sink, listener, lambda _pod: None, work, metrics, 1, VolumeBinder(broken, cache, {})
     )
     binding.submit(queued, info, "node", 0.0)
     await binding.room()

@@ -57,10 +57,10 @@ class Recording:
 
 class Told:
     def __init__(self) -> None:
-        self.preempted_pods: list[tuple[str, str, str]] = []
+        self.preempted_pods: list[tuple[str, str, bool]] = []
 
-    def preempted(self, victim: Any, pod: Any, node: str) -> None:
-        self.preempted_pods.append((victim.metadata.name, pod.metadata.name, node))
+    def preempted(self, victim: Any, pod: Any, node: str, *, deleted: bool) -> None:
+        self.preempted_pods.append((victim.metadata.name, pod.metadata.name, deleted))
 
 
 class World:
@@ -75,7 +75,9 @@ class World:
         events = EventSink(self.queue, work, self.metrics)
         client: Any = self.client
         told: Any = self.told
-        self.preempting = Preempting(client, self.cache, self.queue, events, told, work, self.metrics)
+        self.binding_volumes: set[str] = set()
+        volumes: Any = self
+        self.preempting = Preempting(client, self.cache, self.queue, events, told, work, self.metrics, volumes)
         self.pods = PodWatch(
             {"default-scheduler"}, self.cache, self.queue, events, work, lambda _pod: None, self.metrics
         )
@@ -100,6 +102,14 @@ class World:
         verdict = self.preempting.consider(self.cycle, info, decision.fit_error)
         self.queue.park(queued.uid, decision.fit_error.rejecting_plugins, 0)
         return verdict
+
+    def cancel(self, uid: str, why: str) -> bool:
+        """Stands for the binding of volumes, of the pods in ``binding_volumes``."""
+        if uid not in self.binding_volumes:
+            return False
+        assert why == "preempted by DefaultPreemption"
+        self.pods.deleted(next(victim for victim in self.victims if victim.metadata.uid == uid))
+        return True
 
     @property
     def stage(self) -> Stage:
@@ -138,6 +148,16 @@ async def test_a_victim_that_is_gone_or_going_is_as_good_as_evicted() -> None:
     await settled()
     assert world.client.writes == ["PATCH a", "DELETE a", "PATCH c", "DELETE c"]
     assert [name for name, *_ in world.told.preempted_pods] == ["c"]
+
+
+async def test_a_victim_whose_volumes_are_being_bound_is_not_deleted_and_the_pod_tries_again() -> None:
+    world = World("a")
+    world.binding_volumes = {"uid-a"}
+    world.attempt()
+    await settled()
+    assert world.client.writes == []
+    assert world.told.preempted_pods == [("a", "high", False)]
+    assert world.stage is Stage.ACTIVE
 
 
 async def test_the_last_victim_is_spared_if_another_could_not_be_evicted_and_the_pod_tries_again() -> None:

@@ -36,9 +36,13 @@ class World:
         self.patches: dict[str, Any] = {}
         self.refuses: Exception | None = None
         self.told: list[str] = []
-        self.binder = VolumeBinder(self, self.cache, timeout)
+        self.nominated = ""
+        self.binder = VolumeBinder(self, self.cache, {"default-scheduler": timeout, "patient": 60.0})
 
-    async def patch(self, path: str, body: bytes, _type: str) -> bytes:
+    async def patch(self, path: str, body: bytes, _type: str = "") -> bytes:
+        if path.endswith("/status"):
+            self.nominated = json.loads(body)["status"]["nominatedNodeName"]
+            return b""
         if self.refuses is not None:
             raise self.refuses
         self.patches[path] = json.loads(body)
@@ -174,6 +178,40 @@ async def test_time_runs_out() -> None:
     world = World(WAITING, a_storage_class(), timeout=0.0)
     await world.bind(POD)
     assert world.outcome == 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
+
+
+async def test_the_pod_is_nominated_before_anything_else_is_written() -> None:
+    world = World(WAITING, a_storage_class())
+    world.refuses = Conflict("somebody was faster")
+    await world.bind(POD)
+    assert world.nominated == "node"
+
+
+async def test_each_scheduler_name_has_its_own_patience() -> None:
+    world = World(WAITING, a_storage_class(), timeout=0.0)
+    await world.bind(a_pod(spec=claiming("data") | {"schedulerName": "patient"}))
+    assert world.told == []
+
+
+async def test_what_is_cancelled_fails_at_once_and_gives_the_volume_back() -> None:
+    world = World(WAITING, MADE_BY_HAND, a_volume())
+    info = await world.bind(POD)
+    assert world.binder.cancel(info.uid, "preempted by DefaultPreemption")
+    assert world.outcome == 'running PreBind plugin "VolumeBinding": preempted by DefaultPreemption'
+    assert not world.binder.cancel(info.uid, "again")
+    await world.news(taken())
+    await world.news(bound())
+    assert len(world.told) == 1
+
+
+async def test_it_is_too_late_to_cancel_what_is_done() -> None:
+    world = World(WAITING, a_storage_class())
+    info = await world.bind(POD)
+    await world.news(selected(version="2"))
+    await world.news(taken(phase="Bound"))
+    await world.news(bound_and_selected())
+    assert not world.binder.cancel(info.uid, "too late")
+    assert world.outcome == "bound"
 
 
 async def test_a_refused_write_gives_the_volume_back() -> None:

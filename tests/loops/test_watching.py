@@ -112,6 +112,35 @@ def test_news_from_before_our_binding_does_not_queue_the_pod_again(world: World)
     assert not world.cache.is_assumed("uid-a")
 
 
+def test_a_pod_that_is_nominated_while_it_is_bound_counts_once(world: World) -> None:
+    world.nodes.added(a_node("node", cpu="1"))
+    world.pods.added(ours("a"))
+    world.queue.images_known("uid-a", answers(ours("a")), 0)
+    world.queue.pop(0)
+    assume(world, ours("a"), "node")
+    nominated = a_pod("a", spec={"schedulerName": OURS}, status={"nominatedNodeName": "node"})
+    world.pods.modified(nominated)
+    assert len(world.cache.nominations) == 0
+    queued = world.queue.get("uid-a")
+    assert queued is not None
+    assert queued.pod is nominated
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_assumed_pod_that_goes_helps_those_who_wait_for_room(world: World, gone: bool) -> None:
+    world.nodes.added(a_node("node", cpu="1"))
+    assume(world, ours("a"), "node")
+    world.park(ours("b"))
+    if gone:
+        world.pods.deleted(ours("a"))
+    else:
+        going = ours("a")
+        going.metadata.deletion_timestamp = "2026-01-01T00:00:00Z"
+        world.pods.modified(going)
+    assert not world.cache.is_assumed("uid-a")
+    assert world.stage("b") is Stage.ACTIVE
+
+
 def test_an_assumed_pod_that_is_deleted_gives_its_room_back(world: World) -> None:
     pod = ours("a")
     assume(world, pod, "node")
