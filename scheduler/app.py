@@ -43,6 +43,7 @@ from scheduler.kube.requests import ApiClient, RequestSettings
 from scheduler.kube.secrets import PullSecrets
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp
+from scheduler.loops.comparing import Comparing
 from scheduler.loops.electing import Electing, LeaseLost
 from scheduler.loops.leadership import Leadership
 from scheduler.loops.preempting import Preempting
@@ -115,6 +116,7 @@ async def _run(settings: Settings) -> int:
         log.error("cannot make profiles", why=str(error))
         await client.close()
         return 1
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, scheduler.comparing.request)
     try:
         await scheduler.run(stop)
     except OSError as error:
@@ -221,6 +223,7 @@ class Scheduler:
         self.watches = cluster_watches(
             client, self.cache, events, namespaces, pods, problem("watch"), self.volumes.claim_changed
         )
+        self.comparing = Comparing(client, names, self.cache, self.queue)
         self.sharing = (
             Sharing(
                 settings.sharing,
@@ -267,6 +270,7 @@ class Scheduler:
             recording = [group.create_task(recorder.run()) for recorder in self.recorders.values()]
             watching = [group.create_task(watch.run()) for watch in self.watches.values()]
             reporting = group.create_task(self.reporting.run())
+            comparing = group.create_task(self.comparing.run())
             try:
                 for watch in self.watches.values():
                     await watch.synced.wait()
@@ -278,7 +282,7 @@ class Scheduler:
                     deciding.cancel()
             finally:
                 await self._wind_up()
-                for task in (*watching, reporting, *recording, *sharing):
+                for task in (*watching, reporting, comparing, *recording, *sharing):
                     task.cancel()
 
     async def _take_part(self) -> None:

@@ -75,6 +75,15 @@ class PortsInUse:
         held = (address for address in meant if row in addresses.get(address, ()))
         return {HostPort(address, wanted.protocol, wanted.port) for address in held}
 
+    def on(self, row: int) -> dict[HostPort, int]:
+        """How many pods hold each port on this row."""
+        return {
+            HostPort(address, protocol, port): rows[row]
+            for (protocol, port), addresses in self._holders.items()
+            for address, rows in addresses.items()
+            if row in rows
+        }
+
     def is_free(self, row: int, wanted: HostPort) -> bool:
         """Whether this port can be had on this row."""
         addresses = self._holders.get((wanted.protocol, wanted.port))

@@ -6,7 +6,7 @@ out in ``requests``; whether it fits is the plugin NodeResourcesFit's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -50,6 +50,10 @@ class ResourceColumns:
     def column(self, name: str) -> int | None:
         """The number of a resource's column."""
         return self._columns.get(name)
+
+    def columns(self) -> Iterator[tuple[str, int]]:
+        """(name, number) of every resource that has a column."""
+        return iter(self._columns.items())
 
     def set_allocatable(self, row: int, amounts: Mapping[str, str | int | float]) -> bool:
         """Reads ``status.allocatable`` into the row. True if that changed anything. Raises InvalidQuantity."""

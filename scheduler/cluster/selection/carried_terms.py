@@ -78,6 +78,10 @@ class CarriedTerms:
             found = self._of_class[pod_class] = self.of(pod_class.spec, pod_class.namespace)
         return found
 
+    def __iter__(self) -> Iterator[CarriedTerm]:
+        """The terms that are carried now."""
+        return iter([term for term in self._terms.values() if term.tally.total])
+
     def place(self, row: int, terms: Iterable[CarriedTerm]) -> None:
         """A pod that carries these is on the row."""
         for term in terms:

@@ -6,6 +6,7 @@ shapes, not at pods, and placing a pod of a known shape adds to the matchers of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scheduler.cluster.selection.label_index import LabelIndex
@@ -59,6 +60,10 @@ class Matchers:
     def __len__(self) -> int:
         """How many matchers are in use."""
         return len(self._matchers)
+
+    def __iter__(self) -> Iterator[Matcher]:
+        """The matchers in use."""
+        return iter(self._matchers.values())
 
     # Who asks
 

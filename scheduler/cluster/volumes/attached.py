@@ -37,6 +37,10 @@ class AttachedVolumes:
         """int32[capacity]: volumes of the driver per row; None if it has never had any."""
         return self._counts.get(driver)
 
+    def on(self, row: int) -> dict[str, int]:
+        """Volumes on this row, by driver."""
+        return {driver: count for driver, column in self._counts.items() if (count := int(column[row]))}
+
     def rows_of_pods(self, volume: Attachable) -> Iterable[int]:
         """The rows whose pods use the volume."""
         return self._by_pods.get(volume, {}).keys()
