@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -36,7 +35,6 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.app import registry_settings
 from scheduler.cluster.cache import Cache
-from scheduler.config.settings import TlsSettings
 from scheduler.images.matching import MatchRules
 from scheduler.images.platform_weights import PlatformWeights
 from scheduler.images.unknown_policy import parse_unknown_policy
@@ -50,8 +48,10 @@ from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.catalogue import default_profile
 from scheduler.plugins.image_platform import ImagePlatform
-from scheduler.serving.http_server import HealthServer
-from scheduler.serving.tls import CertificateFiles, FollowedTls, InvalidCertificates
+from scheduler.serving.delegated import DelegatedAccess
+from scheduler.serving.health import Health
+from scheduler.serving.http_server import HttpServer, followed
+from scheduler.serving.tls import InvalidCertificates
 from scheduler.telemetry import logs
 
 if sys.platform != "win32":
@@ -170,15 +170,20 @@ class Extender:
             self.why_not_synced,
             logs_access=settings.logging.level == "debug",
         )
-        self.tls = self._followed_tls(settings.listening.tls)
+        self.tls = None if (tls := settings.listening.tls) is None else followed(tls, self._problem("certificate"))
         self.listener = Listener(
             listener_settings(settings.listening),
             service,
             tls=None if self.tls is None else self.tls.context,
             on_refused=self.metrics.refused,
         )
-        self.health = HealthServer(
-            settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
+        self.health = HttpServer(
+            settings.serving,
+            self.metrics,
+            [Health("healthz", {}), Health("livez", {}), Health("readyz", {"lookups": self.why_not_ready})],
+            before_scrape=self._scrape,
+            on_problem=self._problem("certificate"),
+            access=DelegatedAccess(client) if settings.serving.authorization == "delegated" else None,
         )
         self._is_stopping = False
 
@@ -241,13 +246,6 @@ class Extender:
         log.info("stopping", draining=self.settings.listening.drain_seconds)
         await asyncio.sleep(self.settings.listening.drain_seconds)
         await self.listener.stop(STOP_SECONDS)
-
-    def _followed_tls(self, settings: TlsSettings | None) -> FollowedTls | None:
-        if settings is None:
-            return None
-        authority = None if settings.client_authority is None else Path(settings.client_authority)
-        files = CertificateFiles(Path(settings.certificate), Path(settings.key), authority)
-        return FollowedTls(files, settings.period_seconds, self._problem("certificate"))
 
     async def _bind(self, args: ExtenderBindingArgs) -> str:
         outcome = await bind(self.client, args.pod_namespace, args.pod_name, args.pod_uid, args.node)

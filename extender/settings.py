@@ -82,7 +82,7 @@ class ExtenderSettings(Strict, frozen=True):
     kube: KubeSettings = KubeSettings()
     listening: ListeningSettings = ListeningSettings()
     serving: ServingSettings = ServingSettings(port=DEFAULT_PORT + 1)
-    """Health and metrics, always plain HTTP. Default port: 10272."""
+    """Health and metrics. Default port: 10272."""
     logging: LoggingSettings = LoggingSettings()
     images: ImageSettings = ImageSettings()
     answering: AnsweringSettings = AnsweringSettings()

@@ -44,8 +44,10 @@ from scheduler.kube.secrets import PullSecrets
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp
 from scheduler.loops.comparing import Comparing
+from scheduler.loops.decisions import Decisions
 from scheduler.loops.electing import Electing, LeaseLost
 from scheduler.loops.leadership import Leadership
+from scheduler.loops.pod_report import PodReports
 from scheduler.loops.preempting import Preempting
 from scheduler.loops.reporting import Reporting
 from scheduler.loops.resolving import Resolving
@@ -63,7 +65,11 @@ from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.queue.backoff import Backoff
 from scheduler.queue.queued_pod import Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
-from scheduler.serving.http_server import HealthServer
+from scheduler.serving.configz import effective_configuration
+from scheduler.serving.delegated import DelegatedAccess
+from scheduler.serving.health import Health
+from scheduler.serving.http_server import HttpServer
+from scheduler.serving.tls import InvalidCertificates
 from scheduler.telemetry import logs
 from scheduler.telemetry.metrics import Metrics
 
@@ -74,6 +80,9 @@ WARM_START_SECONDS = 5.0
 
 NAMESPACE_OUTSIDE = "kube-system"
 """Of the lease, for a scheduler that runs in no pod."""
+
+LATE_SECONDS = 20.0
+"""After the end of its lease a leader has ended itself; if it has not by then, it is not healthy."""
 
 STOP_SECONDS = 5.0
 """For the bindings under way, and again for the events, when stopping. Kubernetes kills after 30 in all."""
@@ -110,6 +119,10 @@ async def _run(settings: Settings) -> int:
         scheduler = Scheduler(settings, client)
     except InvalidRegistrySettings as error:
         log.error("cannot ask registries", why=str(error))
+        await client.close()
+        return 1
+    except InvalidCertificates as error:
+        log.error("cannot serve", why=str(error))
         await client.close()
         return 1
     except InvalidSettings as error:
@@ -207,6 +220,7 @@ class Scheduler:
             leading, self.cache, self.queue, events, self.reporting, work, self.metrics, self.volumes
         )
         cycles = {profile.scheduler_name: SchedulingCycle(self.cache, profile) for profile in profiles}
+        decisions = Decisions()
         self.scheduling = Scheduling(
             self.cache,
             self.queue,
@@ -218,6 +232,7 @@ class Scheduler:
             work,
             self.metrics,
             self.leadership,
+            decisions,
         )
         pods = PodWatch(names, self.cache, self.queue, events, work, resolve, self.metrics)
         self.watches = cluster_watches(
@@ -235,32 +250,56 @@ class Scheduler:
             if settings.sharing.enabled
             else None
         )
-        self.health = HealthServer(
-            settings.serving, self.metrics, live=lambda: None, ready=self.why_not_ready, before_scrape=self._scrape
+        reports = PodReports(self.cache, self.queue, cycles, decisions)
+        self.server = HttpServer(
+            settings.serving,
+            self.metrics,
+            [
+                Health("healthz", {"leaderElection": self._why_not_renewed}),
+                Health("livez", {}),
+                Health("readyz", {"sched-handler-sync": self.why_not_ready, "shutdown": self._why_stopping}),
+            ],
+            before_scrape=self._scrape,
+            on_problem=problem("certificate"),
+            documents={
+                "/configz": lambda _: effective_configuration(settings, configuration),
+                "/debug/pod/{namespace}/{name}": reports.document,
+            },
+            access=DelegatedAccess(client) if settings.serving.authorization == "delegated" else None,
         )
+        self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set. Raises OSError when the health endpoints cannot be served."""
         try:
-            port = await self.health.start()
+            port = await self.server.start()
             log.info("starting", server=self.client.server, health_port=port)
             async with asyncio.TaskGroup() as group:
                 main = group.create_task(self._run_loops())
                 await stop.wait()
                 log.info("stopping")
+                self._stopping = True
                 main.cancel()
         finally:
             await self._stop_recorders(STOP_SECONDS)
             await self.resolver.close()
             await self.client.close()
             await self.lease_client.close()
-            await self.health.stop()
+            await self.server.stop()
             log.info("stopped")
 
     def why_not_ready(self) -> str | None:
         """None once all watches have delivered: from then on it leads, or can take over at any time."""
         waiting = [name for name, watch in self.watches.items() if not watch.synced.is_set()]
         return f"waiting for the first list of {' and '.join(waiting)}" if waiting else None
+
+    def _why_stopping(self) -> str | None:
+        return "stopping" if self._stopping else None
+
+    def _why_not_renewed(self) -> str | None:
+        """A leader that can neither renew its lease nor end is for the kubelet to restart."""
+        late = self.leadership.seconds_overdue() if self.electing is not None else 0.0
+        return f"the lease was not renewed for {late:.0f}s after its end" if late > LATE_SECONDS else None
 
     async def _run_loops(self) -> None:
         version = await wait_until_reachable(self.client, self._problem("connection"))

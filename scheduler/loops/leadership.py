@@ -27,6 +27,10 @@ class Leadership:
         """For ending what was begun while it held: before that time is over nobody else leads."""
         return max(0.0, self._alone_until - now_asleep_too())
 
+    def seconds_overdue(self) -> float:
+        """How long ago the time was over; 0 while it holds, and where it never did."""
+        return 0.0 if self._until == -math.inf else max(0.0, now_asleep_too() - self._until)
+
     async def wait(self) -> None:
         """Returns when this process leads; never, once that is lost."""
         while not self.holds():

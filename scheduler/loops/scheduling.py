@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -21,6 +22,7 @@ from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.framework.status import AttemptError
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp, now
+from scheduler.loops.decisions import Decision, Decisions
 from scheduler.loops.leadership import Leadership
 from scheduler.loops.preempting import Preempting
 from scheduler.loops.reporting import Reporting
@@ -53,6 +55,7 @@ class Scheduling:
         work: WakeUp,
         metrics: Metrics,
         leadership: Leadership,
+        decisions: Decisions,
     ) -> None:
         self._cache = cache
         self._queue = queue
@@ -64,6 +67,7 @@ class Scheduling:
         self._work = work
         self._metrics = metrics
         self._leadership = leadership
+        self._decisions = decisions
 
     async def run(self) -> None:
         while True:
@@ -106,16 +110,32 @@ class Scheduling:
         took = time.perf_counter() - started
         self._metrics.algorithm_seconds.observe(took)
         if isinstance(decision, Placed):
+            self._note(
+                queued,
+                took,
+                node=decision.node,
+                score=decision.score,
+                feasible_nodes=decision.feasible,
+                evaluated_nodes=decision.evaluated,
+            )
             self._binding.submit(queued, info, decision.node, started)
             return
+        plugins = decision.fit_error.rejecting_plugins
+        self._note(queued, took, message=verdict.message, rejected_by=tuple(sorted(plugins)))
         self._metrics.attempt("unschedulable", took, queued.pod.spec.scheduler_name)
         self._reporting.unschedulable(queued.pod, verdict.message, verdict.nominated)
-        if self._queue.park(queued.uid, decision.fit_error.rejecting_plugins, now()):
+        if self._queue.park(queued.uid, plugins, now()):
             self._resolve(queued.pod)
 
     def _faulted(self, queued: QueuedPod, message: str, took: float) -> None:
+        self._note(queued, took, message=message)
         self._preempting.withdraw(queued.pod)
         self._metrics.attempt("error", took, queued.pod.spec.scheduler_name)
         self._reporting.faulted(queued.pod, message)
         if self._queue.fail(queued.uid, now()):
             self._resolve(queued.pod)
+
+    def _note(self, queued: QueuedPod, took: float, **found: Any) -> None:
+        pod = queued.pod
+        decision = Decision(time.time(), pod.metadata.uid, pod.spec.scheduler_name, queued.attempts, took, **found)
+        self._decisions.note(pod.key, decision)
