@@ -20,6 +20,7 @@ import json
 import secrets
 import ssl
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,12 @@ class SandboxApiServer:
         path.touch(mode=0o600)
         path.write_text(json.dumps(self.kubeconfig(), indent=2) + "\n")
 
-    # Past the protocol: for filling a cluster, and for faults
+    # Past the protocol: for filling a cluster, for faults, and for what came of them
+
+    @property
+    def bindings(self) -> Sequence[tuple[str, str]]:
+        """The pod (``namespace/name``) and the node of every binding that took effect, in order."""
+        return self._routes.bindings
 
     def create(self, document: Document) -> Document:
         """Create an object with kind and apiVersion as a POST would, without the request. Raises StatusError."""
@@ -159,7 +165,7 @@ class SandboxApiServer:
         self.requests[_label(request)] += 1
         try:
             self._authenticate(request)
-            fault = self.faults.next_for(request.method, request.path)
+            fault = self.faults.next_for(request.method, request.path, watch=is_watch(request))
             body = await _body(request)
             if fault is None:
                 return await self._routes.answer(request, body)

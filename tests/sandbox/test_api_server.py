@@ -175,6 +175,30 @@ async def test_a_request_can_be_slow(server: SandboxApiServer, sandbox: Api) -> 
     assert (await slow).status == 200
 
 
+async def test_every_so_many_requests_can_fail(server: SandboxApiServer, sandbox: Api) -> None:
+    server.faults.refuse("GET", "/nodes$", status=500, every=3, times=2)
+    statuses = [(await sandbox.get("/api/v1/nodes")).status for _ in range(9)]
+    assert statuses == [200, 200, 500, 200, 200, 500, 200, 200, 200]
+
+
+async def test_watches_can_fail_while_lists_do_not(server: SandboxApiServer, sandbox: Api) -> None:
+    server.faults.refuse("WATCH", "/nodes$", status=410, reason="Expired")
+    assert (await sandbox.get("/api/v1/nodes")).status == 200
+    assert (await sandbox.get("/api/v1/nodes?watch=1")).status == 410
+
+
+async def test_bindings_that_took_effect_are_recorded_and_no_others(server: SandboxApiServer, sandbox: Api) -> None:
+    for name in "abc":
+        await sandbox.create(PODS, a_pod(name))
+    server.faults.hang_up("POST", "/a/binding$", after_effect=True)
+    server.faults.refuse("POST", "/b/binding$", status=500)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await sandbox.ask("POST", f"{PODS}/a/binding", a_binding("a"))
+    for path in ("a/binding", "b/binding", "c/binding?dryRun=All"):
+        await sandbox.ask("POST", f"{PODS}/{path}", a_binding(path[0]))
+    assert server.bindings == [("default/a", "node-1")]
+
+
 async def test_faults_can_be_called_off(server: SandboxApiServer, sandbox: Api) -> None:
     server.faults.refuse("GET", ".", status=500, times=100)
     assert (await sandbox.get(PODS)).status == 500

@@ -44,6 +44,8 @@ class Routes:
         self.writer = Writer(store, self._deletions)
         self._bookmark_interval = bookmark_interval
         self._watches: set[Watch] = set()
+        self.bindings: list[tuple[str, str]] = []
+        """(``namespace/name``, node) of every binding that took effect."""
 
     def cut_watches(self) -> None:
         """End every watch that is open."""
@@ -120,7 +122,9 @@ class Routes:
     def _act(self, request: web.BaseRequest, target: Target, body: bytes, options: WriteOptions) -> web.Response:
         value = _value(request, body)
         if target.subresource == "binding":
-            bind(self.writer, current(self._store, target), value, options)
+            node = bind(self.writer, current(self._store, target), value, options)
+            if not options.dry_run:
+                self.bindings.append((f"{target.namespace}/{target.name}", node))
         else:
             self._deletions.delete(target, eviction_options(value, options))
         return json_response(encode(success() | {"code": 201}), 201)

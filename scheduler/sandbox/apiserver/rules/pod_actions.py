@@ -21,8 +21,8 @@ from scheduler.sandbox.apiserver.writes import Writer
 PODS = the_resource("pods")
 
 
-def bind(writer: Writer, before: Stored, value: Any, options: WriteOptions) -> None:
-    """Assign the pod to a node. Whether there is such a node is not looked at, as in the real server.
+def bind(writer: Writer, before: Stored, value: Any, options: WriteOptions) -> str:
+    """Assign the pod to a node, and return its name. Nobody looks whether there is such a node, as in the real server.
 
     Raises StatusError: 409 when it is bound, being deleted, gated or another pod than meant.
     """
@@ -42,6 +42,7 @@ def bind(writer: Writer, before: Stored, value: Any, options: WriteOptions) -> N
             pod["metadata"][field] = (pod["metadata"].get(field) or {}) | metadata[field]
     _set_condition(status, "PodScheduled")
     writer.put(PODS, before.key, pod, options)
+    return str(pod["spec"]["nodeName"])
 
 
 def eviction_options(value: Any, options: WriteOptions) -> DeleteOptions:
