@@ -15,7 +15,6 @@ from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.policy import PodDisruptionBudget
-from scheduler.api.quantity import InvalidQuantity
 from scheduler.api.storage import StorageObject
 from scheduler.api.workloads import Workload
 from scheduler.cluster.cache import FINISHED, Cache
@@ -36,26 +35,20 @@ def make_cache(objects: Iterable[msgspec.Raw], schedulers: Collection[str]) -> C
     """
     cache = Cache()
     for i, document in enumerate(objects):
-        kind = ""
-        try:
-            kind = _type_decoder.decode(document).kind
-            reader = _READERS.get(kind)
-            if reader is not None:
-                decoder, put = reader
-                put(cache, decoder.decode(document))
-            elif kind == "Pod":
-                _put_pod(cache, _pod_decoder.decode(document), schedulers)
-        except (msgspec.DecodeError, InvalidQuantity) as error:
-            raise InvalidObject(f"objects[{i}]{f' ({kind})' if kind else ''}: {error}") from error
+        read_object(cache, document, schedulers, f"objects[{i}]")
     return cache
 
 
-def _put_pod(cache: Cache, pod: Pod, schedulers: Collection[str]) -> None:
+def _put_pod(cache: Cache, pod: Pod, schedulers: Collection[str]) -> Pod | None:
     """A pod without a node is pending, as the one that is decided is; it counts if it is nominated."""
     if pod.spec.node_name:
         cache.add_pod(pod)
-    elif pod.status.nominated_node_name and pod.spec.scheduler_name in schedulers and pod.status.phase not in FINISHED:
+        return None
+    if pod.status.phase in FINISHED:
+        return None
+    if pod.status.nominated_node_name and pod.spec.scheduler_name in schedulers:
         cache.nominate(pod, pod.status.nominated_node_name)
+    return pod
 
 
 def _put_budget(cache: Cache, budget: PodDisruptionBudget) -> None:
@@ -78,6 +71,8 @@ def _put_node(cache: Cache, node: Node) -> None:
     cache.add_node(node)
 
 
+_RESOURCE_LISTS = frozenset({"requests", "limits", "overhead", "allocatable", "capacity", "allocatedResources"})
+_QUANTITIES = frozenset({"maximumVolumeSize"})
 _pod_decoder = msgspec.json.Decoder(Pod)
 _type_decoder = msgspec.json.Decoder(_TypeMeta)
 _READERS: Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Cache, Any], None]]] = {
