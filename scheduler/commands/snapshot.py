@@ -6,7 +6,7 @@ may hold whatever its maker had at hand. Nothing here talks to a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -15,6 +15,7 @@ from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.policy import PodDisruptionBudget
+from scheduler.api.quantity import InvalidQuantity, milli_value
 from scheduler.api.storage import StorageObject
 from scheduler.api.workloads import Workload
 from scheduler.cluster.cache import FINISHED, Cache
@@ -37,6 +38,60 @@ def make_cache(objects: Iterable[msgspec.Raw], schedulers: Collection[str]) -> C
     for i, document in enumerate(objects):
         read_object(cache, document, schedulers, f"objects[{i}]")
     return cache
+
+
+def put_object(cache: Cache, kind: str, document: msgspec.Raw | bytes, schedulers: Collection[str] = ()) -> Pod | None:
+    """One object more; a pod that is pending is returned. Raises msgspec.DecodeError, InvalidQuantity."""
+    reader = _READERS.get(kind)
+    if reader is not None:
+        decoder, put = reader
+        put(cache, decoder.decode(document))
+    elif kind == "Pod":
+        return _put_pod(cache, _pod_decoder.decode(document), schedulers)
+    return None
+
+
+def read_object(
+    cache: Cache, document: msgspec.Raw, schedulers: Collection[str], where: str, known_kind: str = ""
+) -> Pod | None:
+    """``put_object`` for an object from somewhere: ``where`` names it in errors. Raises InvalidObject.
+
+    ``known_kind`` saves reading its kind again.
+    """
+    kind = known_kind
+    try:
+        kind = known_kind or _type_decoder.decode(document).kind
+        return put_object(cache, kind, document, schedulers)
+    except msgspec.DecodeError as error:
+        raise InvalidObject(f"{where}{f' ({kind})' if kind else ''}: {in_words(error)}") from error
+    except InvalidQuantity as error:
+        field = odd_quantity(msgspec.json.decode(document))
+        raise InvalidObject(f"{where} ({kind}): {f'{field}: ' if field else ''}{error}") from error
+
+
+def in_words(error: msgspec.DecodeError) -> str:
+    """The field first, then what is wrong with it."""
+    what, _, path = str(error).partition(" - at ")
+    field = path.strip("`").removeprefix("$").removeprefix(".")
+    return f"{field}: {what}" if field else what
+
+
+def odd_quantity(document: Any) -> str:
+    """The first field of an object that should hold a quantity and does not; empty if there is none."""
+    return next(_odd_quantities(document, ""), "")
+
+
+def _odd_quantities(value: Any, path: str) -> Iterator[str]:
+    for name, item in value.items() if isinstance(value, dict) else ():
+        where = f"{path}.{name}" if path else name
+        if path.rpartition(".")[2] in _RESOURCE_LISTS or name in _QUANTITIES:
+            try:
+                milli_value(item)
+            except InvalidQuantity:
+                yield where
+        yield from _odd_quantities(item, where)
+    for i, item in enumerate(value if isinstance(value, list) else ()):
+        yield from _odd_quantities(item, f"{path}[{i}]")
 
 
 def _put_pod(cache: Cache, pod: Pod, schedulers: Collection[str]) -> Pod | None:
