@@ -72,6 +72,7 @@ from scheduler.serving.http_server import HttpServer
 from scheduler.serving.tls import InvalidCertificates
 from scheduler.telemetry import logs
 from scheduler.telemetry.metrics import Metrics
+from scheduler.telemetry.traces import Traces
 
 log = structlog.get_logger()
 
@@ -126,7 +127,7 @@ async def _run(settings: Settings) -> int:
         await client.close()
         return 1
     except InvalidSettings as error:
-        log.error("cannot make profiles", why=str(error))
+        log.error("cannot use the settings", why=str(error))
         await client.close()
         return 1
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, scheduler.comparing.request)
@@ -179,7 +180,9 @@ class Scheduler:
             name: EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
             for name in names
         }
-        self.reporting = Reporting(leading, self.recorders, self.metrics, self.leadership)
+        self.traces = Traces(settings.tracing)
+        decisions = Decisions(self.traces)
+        self.reporting = Reporting(leading, self.recorders, self.metrics, self.leadership, decisions)
         events = EventSink(self.queue, work, self.metrics)
         self.resolver = Resolver(
             registry_settings(settings.images), on_problem=problem("credentials"), observer=self.metrics
@@ -220,7 +223,6 @@ class Scheduler:
             leading, self.cache, self.queue, events, self.reporting, work, self.metrics, self.volumes
         )
         cycles = {profile.scheduler_name: SchedulingCycle(self.cache, profile) for profile in profiles}
-        decisions = Decisions()
         self.scheduling = Scheduling(
             self.cache,
             self.queue,
@@ -286,6 +288,7 @@ class Scheduler:
             await self.client.close()
             await self.lease_client.close()
             await self.server.stop()
+            await asyncio.to_thread(self.traces.stop)
             log.info("stopped")
 
     def why_not_ready(self) -> str | None:

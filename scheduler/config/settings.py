@@ -23,6 +23,7 @@ from scheduler.config.strict import (
     parse_document,
     read_document,
 )
+from scheduler.config.tracing import TracingSettings, check_tracing
 
 __all__ = [
     "BackoffSettings",
@@ -103,6 +104,7 @@ class Settings(Strict, frozen=True):
     leader_election: LeaderElectionSettings = LeaderElectionSettings()
     serving: ServingSettings = ServingSettings()
     logging: LoggingSettings = LoggingSettings()
+    tracing: TracingSettings = TracingSettings()
     backoff: BackoffSettings = BackoffSettings()
     binding: BindingSettings = BindingSettings()
     images: ImageSettings = ImageSettings()
@@ -159,5 +161,6 @@ def _checked(settings: Settings, source: str) -> Settings:
         )
     check_leader_election(settings.leader_election, source)
     check_serving(settings.serving, source)
+    check_tracing(settings.tracing, source)
     check_images(settings.images, source)
     return settings

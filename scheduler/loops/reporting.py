@@ -20,6 +20,7 @@ from scheduler.kube.errors import ApiError
 from scheduler.kube.event_recorder import EventRecorder
 from scheduler.kube.pod_status import patch_unschedulable
 from scheduler.kube.requests import ApiClient
+from scheduler.loops.decisions import Decisions
 from scheduler.loops.leadership import Leadership
 from scheduler.telemetry.metrics import Metrics
 
@@ -36,17 +37,24 @@ class Reporting:
     """
 
     def __init__(
-        self, client: ApiClient, recorders: Mapping[str, EventRecorder], metrics: Metrics, leadership: Leadership
+        self,
+        client: ApiClient,
+        recorders: Mapping[str, EventRecorder],
+        metrics: Metrics,
+        leadership: Leadership,
+        decisions: Decisions,
     ) -> None:
         self._client = client
         self._recorders = recorders
         self._metrics = metrics
         self._leadership = leadership
+        self._decisions = decisions
         self._conditions: dict[str, tuple[Pod, str, str, str | None]] = {}
         self._some = asyncio.Event()
 
     def bound(self, pod: Pod, node: str) -> None:
         self._conditions.pop(pod.metadata.uid, None)
+        self._decisions.bound(pod.key)
         note = f"Successfully assigned {pod.key} to {node}"
         self._recorders[pod.spec.scheduler_name].record(pod, "Normal", "Scheduled", "Binding", note)
 
@@ -75,6 +83,7 @@ class Reporting:
     def faulted(self, pod: Pod, message: str) -> None:
         """The attempt ended in a fault and is made again."""
         log.warning("attempt failed", pod=pod.key, why=message)
+        self._decisions.faulted(pod.key, message)
         self._failed(pod, SCHEDULER_ERROR, message, "")
 
     async def run(self) -> None:

@@ -128,7 +128,7 @@ class Scheduling:
             self._resolve(queued.pod)
 
     def _faulted(self, queued: QueuedPod, message: str, took: float) -> None:
-        self._note(queued, took, message=message)
+        self._note(queued, took, fault=message)
         self._preempting.withdraw(queued.pod)
         self._metrics.attempt("error", took, queued.pod.spec.scheduler_name)
         self._reporting.faulted(queued.pod, message)
