@@ -51,7 +51,7 @@ class Sharing:
         self._pace = RateLimit(settings.writes_per_second, _BURST)
         self._backoff = Backoff(1.0, limit=60.0)
         self._reflector = Reflector(client, PATH, ImagePlatforms, self._images, on_problem=on_problem)
-        resolver.on_learnt = self._learnt
+        resolver.on_learnt.append(self._learnt)
 
     def __len__(self) -> int:
         """How many objects there are."""

@@ -85,7 +85,7 @@ class Resolver:
         self.misses = 0
         """How many questions had to wait for a registry since the start, those that shared a flight included."""
         self._reader = ImageReader(self._client, self.settings)
-        self.on_learnt: Callable[[Learnt], None] | None = None
+        self.on_learnt: list[Callable[[Learnt], None]] = []
         """Told of each content that is known as a whole, whenever a registry was asked for it."""
         self._declared: Mapping[str, ImageContent] = {}
         self._flights: SingleFlight[Key, ImageAnswer] = SingleFlight()
@@ -180,9 +180,11 @@ class Resolver:
         return self.cache.learnt(key, registry, content, self._now())
 
     def _tell(self, key: Key, name: Name, registry: str, content: ImageContent) -> None:
-        if self.on_learnt is not None and self.cache.content((registry, content.digest)) is not None:
+        if self.on_learnt and self.cache.content((registry, content.digest)) is not None:
             is_for_all = key[0] == "" and name.is_in(registry)
-            self.on_learnt(Learnt(registry, content, name.text if is_for_all else ""))
+            learnt = Learnt(registry, content, name.text if is_for_all else "")
+            for listener in self.on_learnt:
+                listener(learnt)
 
     async def _ask_each(self, references: Sequence[Reference], credentials: Keyring) -> tuple[str, ImageContent]:
         """(registry, content) of the first of the images that a short name may stand for; a full name has one."""

@@ -45,8 +45,7 @@ class Shared:
         self.loop = Sharing(
             settings, client, resolver, on_declared=lambda _images: None, on_problem=self.problems.append
         )
-        assert resolver.on_learnt is not None
-        self.learn = resolver.on_learnt
+        (self.learn,) = resolver.on_learnt
 
     def posted(self) -> list[str]:
         return [request.json["metadata"]["name"] for request in self.server.requests(f"POST {PATH}")]
