@@ -13,6 +13,7 @@ import msgspec
 
 from scheduler.config.images import ImageSettings, SharingSettings, UnknownSettings, check_images
 from scheduler.config.leader_election import LeaderElectionSettings, check_leader_election
+from scheduler.config.rpc import RpcSettings, check_rpc
 from scheduler.config.serving import ServingSettings, TlsSettings, check_serving
 from scheduler.config.strict import (
     Count,
@@ -109,6 +110,7 @@ class Settings(Strict, frozen=True):
     binding: BindingSettings = BindingSettings()
     images: ImageSettings = ImageSettings()
     sharing: SharingSettings = SharingSettings()
+    rpc: RpcSettings = RpcSettings()
 
 
 def read_settings(path: Path) -> Settings:
@@ -163,4 +165,5 @@ def _checked(settings: Settings, source: str) -> Settings:
     check_serving(settings.serving, source)
     check_tracing(settings.tracing, source)
     check_images(settings.images, source)
+    check_rpc(settings.rpc, source)
     return settings

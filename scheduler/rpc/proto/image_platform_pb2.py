@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(scheduler/rpc/proto/image_platform.proto\x12\x10imageplatform.v1\"f\n\x08Platform\x12\n\n\x02os\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x12\n\nos_version\x18\x04 \x01(\t\x12\x13\n\x0bos_features\x18\x05 \x03(\t\")\n\x07\x46\x61ilure\x12\r\n\x05\x63\x61use\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xab\x01\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12)\n\x04kind\x18\x03 \x01(\x0e\x32\x1b.imageplatform.v1.ImageKind\x12-\n\tplatforms\x18\x04 \x03(\x0b\x32\x1a.imageplatform.v1.Platform\x12*\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x19.imageplatform.v1.Failure\" \n\x0eResolveRequest\x12\x0e\n\x06images\x18\x01 \x03(\t\":\n\x0fResolveResponse\x12\'\n\x06images\x18\x01 \x03(\x0b\x32\x17.imageplatform.v1.Image\"i\n\x0e\x45xplainRequest\x12)\n\x04name\x18\x01 \x01(\x0b\x32\x19.imageplatform.v1.PodNameH\x00\x12\x12\n\x08manifest\x18\x02 \x01(\tH\x00\x12\x11\n\tplatforms\x18\x03 \x03(\tB\x05\n\x03pod\"*\n\x07PodName\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"j\n\x0f\x45xplainResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.imageplatform.v1.PodImage\x12+\n\x08verdicts\x18\x02 \x03(\x0b\x32\x19.imageplatform.v1.Verdict\"B\n\x08PodImage\x12&\n\x05image\x18\x01 \x01(\x0b\x32\x17.imageplatform.v1.Image\x12\x0e\n\x06source\x18\x02 \x01(\t\"\x84\x01\n\x07Verdict\x12\x10\n\x08platform\x18\x01 \x01(\t\x12*\n\x07outcome\x18\x02 \x01(\x0e\x32\x19.imageplatform.v1.Outcome\x12\r\n\x05image\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05nodes\x18\x06 \x03(\t\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06images\x18\x01 \x03(\t\"7\n\rWatchResponse\x12&\n\x05image\x18\x01 \x01(\x0b\x32\x17.imageplatform.v1.Image*\x85\x01\n\tImageKind\x12\x1a\n\x16IMAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11IMAGE_KIND_SINGLE\x10\x01\x12\x14\n\x10IMAGE_KIND_INDEX\x10\x02\x12\x17\n\x13IMAGE_KIND_ARTIFACT\x10\x03\x12\x16\n\x12IMAGE_KIND_SCHEMA1\x10\x04*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_MATCH\x10\x01\x12\x14\n\x10OUTCOME_NO_MATCH\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03\x32\xfb\x01\n\rImagePlatform\x12N\n\x07Resolve\x12 .imageplatform.v1.ResolveRequest\x1a!.imageplatform.v1.ResolveResponse\x12N\n\x07\x45xplain\x12 .imageplatform.v1.ExplainRequest\x1a!.imageplatform.v1.ExplainResponse\x12J\n\x05Watch\x12\x1e.imageplatform.v1.WatchRequest\x1a\x1f.imageplatform.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(scheduler/rpc/proto/image_platform.proto\x12\x10imageplatform.v1\"f\n\x08Platform\x12\n\n\x02os\x18\x01 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x12\n\nos_version\x18\x04 \x01(\t\x12\x13\n\x0bos_features\x18\x05 \x03(\t\")\n\x07\x46\x61ilure\x12\r\n\x05\x63\x61use\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xab\x01\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12)\n\x04kind\x18\x03 \x01(\x0e\x32\x1b.imageplatform.v1.ImageKind\x12-\n\tplatforms\x18\x04 \x03(\x0b\x32\x1a.imageplatform.v1.Platform\x12*\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x19.imageplatform.v1.Failure\" \n\x0eResolveRequest\x12\x0e\n\x06images\x18\x01 \x03(\t\":\n\x0fResolveResponse\x12\'\n\x06images\x18\x01 \x03(\x0b\x32\x17.imageplatform.v1.Image\"i\n\x0e\x45xplainRequest\x12)\n\x04name\x18\x01 \x01(\x0b\x32\x19.imageplatform.v1.PodNameH\x00\x12\x12\n\x08manifest\x18\x02 \x01(\tH\x00\x12\x11\n\tplatforms\x18\x03 \x03(\tB\x05\n\x03pod\"*\n\x07PodName\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"j\n\x0f\x45xplainResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.imageplatform.v1.PodImage\x12+\n\x08verdicts\x18\x02 \x03(\x0b\x32\x19.imageplatform.v1.Verdict\"R\n\x08PodImage\x12&\n\x05image\x18\x01 \x01(\x0b\x32\x17.imageplatform.v1.Image\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06\x65xempt\x18\x03 \x01(\x08\"\x84\x01\n\x07Verdict\x12\x10\n\x08platform\x18\x01 \x01(\t\x12*\n\x07outcome\x18\x02 \x01(\x0e\x32\x19.imageplatform.v1.Outcome\x12\r\n\x05image\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05nodes\x18\x06 \x03(\t\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06images\x18\x01 \x03(\t\"7\n\rWatchResponse\x12&\n\x05image\x18\x01 \x01(\x0b\x32\x17.imageplatform.v1.Image*\x85\x01\n\tImageKind\x12\x1a\n\x16IMAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11IMAGE_KIND_SINGLE\x10\x01\x12\x14\n\x10IMAGE_KIND_INDEX\x10\x02\x12\x17\n\x13IMAGE_KIND_ARTIFACT\x10\x03\x12\x16\n\x12IMAGE_KIND_SCHEMA1\x10\x04*`\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_MATCH\x10\x01\x12\x14\n\x10OUTCOME_NO_MATCH\x10\x02\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x03\x32\xfb\x01\n\rImagePlatform\x12N\n\x07Resolve\x12 .imageplatform.v1.ResolveRequest\x1a!.imageplatform.v1.ResolveResponse\x12N\n\x07\x45xplain\x12 .imageplatform.v1.ExplainRequest\x1a!.imageplatform.v1.ExplainResponse\x12J\n\x05Watch\x12\x1e.imageplatform.v1.WatchRequest\x1a\x1f.imageplatform.v1.WatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scheduler.rpc.proto.image_platform_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IMAGEKIND']._serialized_start=1029
-  _globals['_IMAGEKIND']._serialized_end=1162
-  _globals['_OUTCOME']._serialized_start=1164
-  _globals['_OUTCOME']._serialized_end=1260
+  _globals['_IMAGEKIND']._serialized_start=1045
+  _globals['_IMAGEKIND']._serialized_end=1178
+  _globals['_OUTCOME']._serialized_start=1180
+  _globals['_OUTCOME']._serialized_end=1276
   _globals['_PLATFORM']._serialized_start=62
   _globals['_PLATFORM']._serialized_end=164
   _globals['_FAILURE']._serialized_start=166
@@ -52,13 +52,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINRESPONSE']._serialized_start=628
   _globals['_EXPLAINRESPONSE']._serialized_end=734
   _globals['_PODIMAGE']._serialized_start=736
-  _globals['_PODIMAGE']._serialized_end=802
-  _globals['_VERDICT']._serialized_start=805
-  _globals['_VERDICT']._serialized_end=937
-  _globals['_WATCHREQUEST']._serialized_start=939
-  _globals['_WATCHREQUEST']._serialized_end=969
-  _globals['_WATCHRESPONSE']._serialized_start=971
-  _globals['_WATCHRESPONSE']._serialized_end=1026
-  _globals['_IMAGEPLATFORM']._serialized_start=1263
-  _globals['_IMAGEPLATFORM']._serialized_end=1514
+  _globals['_PODIMAGE']._serialized_end=818
+  _globals['_VERDICT']._serialized_start=821
+  _globals['_VERDICT']._serialized_end=953
+  _globals['_WATCHREQUEST']._serialized_start=955
+  _globals['_WATCHREQUEST']._serialized_end=985
+  _globals['_WATCHRESPONSE']._serialized_start=987
+  _globals['_WATCHRESPONSE']._serialized_end=1042
+  _globals['_IMAGEPLATFORM']._serialized_start=1279
+  _globals['_IMAGEPLATFORM']._serialized_end=1530
 # @@protoc_insertion_point(module_scope)

@@ -106,12 +106,14 @@ class ExplainResponse(_message.Message):
     def __init__(self, images: _Optional[_Iterable[_Union[PodImage, _Mapping]]] = ..., verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ...) -> None: ...
 
 class PodImage(_message.Message):
-    __slots__ = ("image", "source")
+    __slots__ = ("image", "source", "exempt")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    EXEMPT_FIELD_NUMBER: _ClassVar[int]
     image: Image
     source: str
-    def __init__(self, image: _Optional[_Union[Image, _Mapping]] = ..., source: _Optional[str] = ...) -> None: ...
+    exempt: bool
+    def __init__(self, image: _Optional[_Union[Image, _Mapping]] = ..., source: _Optional[str] = ..., exempt: _Optional[bool] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("platform", "outcome", "image", "cause", "reason", "nodes")

@@ -72,9 +72,11 @@ class ImagePlatformServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """An Image at first, for each image that is named, and then whenever something else becomes known of one.
+        """What is known of each image that is named, and then whatever else becomes known of it. An image whose registry is
+        slow is "pending" first. A caller who is slow is not told of what has changed again meanwhile.
 
-        A caller that takes them too slowly loses the stream with RESOURCE_EXHAUSTED; calling again starts anew.
+        When none is named, every image of which the server learns. A caller who takes these too slowly gets
+        RESOURCE_EXHAUSTED, and can call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
