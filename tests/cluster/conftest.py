@@ -6,7 +6,6 @@ first test that asks for them; when a test fails, the report shows the ends of t
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +13,9 @@ import pytest
 from tests.cluster.cluster_nodes import ClusterNodes
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.images import Publisher
-from tests.cluster.kube_client import ApiFailure, KubeClient, eventually
+from tests.cluster.kube_client import KubeClient
 from tests.cluster.kwok import Kwok
+from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.processes import Process
 from tests.cluster.registry import Registry
 
@@ -71,16 +71,8 @@ async def kube(control_plane: ControlPlane) -> AsyncIterator[KubeClient]:
 @pytest.fixture
 async def namespace(kube: KubeClient) -> AsyncIterator[str]:
     """A namespace that takes pods; everything in it goes away with the test."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    await kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-
-    async def default_account() -> bool:
-        return bool(await kube.list("ServiceAccount", name, fieldSelector="metadata.name=default"))
-
-    await eventually(f"a default ServiceAccount in {name}", default_account)
-    yield name
-    await kube.delete("Namespace", name)
-    await _delete_pods(kube, name)
+    async with fresh_namespace(kube) as name:
+        yield name
 
 
 @pytest.fixture
@@ -90,21 +82,6 @@ async def cluster(kube: KubeClient, kwok: Kwok) -> AsyncIterator[ClusterNodes]:
     nodes = ClusterNodes(kube)
     yield nodes
     await nodes.clear()
-
-
-async def _delete_pods(kube: KubeClient, namespace: str) -> None:
-    """Delete all pods at once and wait; the namespace is on its way out, so nobody makes new ones."""
-    path = await kube.path("v1", "Pod", namespace)
-
-    async def none_left() -> bool:
-        try:
-            await kube.request("DELETE", path, gracePeriodSeconds="0")
-        except ApiFailure as failure:
-            if failure.status != 409:
-                raise
-        return not await kube.list("Pod", namespace)
-
-    await eventually(f"no pods in {namespace}", none_left)
 
 
 @pytest.hookimpl(wrapper=True)
