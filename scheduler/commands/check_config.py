@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from scheduler.config.scheduler_configuration import SchedulerConfiguration, read_scheduler_configuration
 from scheduler.config.settings import Settings, read_settings
-from scheduler.config.strict import InvalidSettings
+from scheduler.config.strict import InvalidSettings, kind_of_file
 from scheduler.plugins.catalogue import Selection, default_selection, make_profile
 
 
 def describe(path: Path) -> Iterator[str]:
     """Lines for people. Raises InvalidSettings, which names the file and the field."""
-    if _kind(path) == "KubeSchedulerConfiguration":
+    if kind_of_file(path) == "KubeSchedulerConfiguration":
         yield from _describe_configuration(path, read_scheduler_configuration(path))
         return
     settings = read_settings(path)
@@ -31,15 +30,6 @@ def describe(path: Path) -> Iterator[str]:
     else:
         other = Path(settings.scheduler_configuration)
         yield from _describe_configuration(other, read_scheduler_configuration(other))
-
-
-def _kind(path: Path) -> str:
-    """What the file says it is; empty where it does not say, or cannot be read, which its reader will tell."""
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError):
-        return ""
-    return str(document.get("kind", "")) if isinstance(document, dict) else ""
 
 
 def _changed(settings: Settings) -> Iterator[str]:

@@ -50,6 +50,15 @@ def parse_document(text: str, source: str, type_: type[S]) -> S:
         raise InvalidSettings(f"{source}: {in_words(error, document)}") from error
 
 
+def kind_of_file(path: Path) -> str:
+    """What a YAML file says it is; empty where it does not say, or cannot be read, which its reader will tell."""
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except (OSError, yaml.YAMLError):
+        return ""
+    return str(document.get("kind", "")) if isinstance(document, dict) else ""
+
+
 def in_words(error: msgspec.ValidationError, document: object) -> str:
     """msgspec says ``Expected `int`, got `str` - at `$.serving.port` ``; people want the field first, and the value."""
     what, _, where = str(error).partition(" - at ")

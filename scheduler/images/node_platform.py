@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import msgspec
 
 from scheduler.api.node import Node, NodeSystemInfo
+from scheduler.images.platform import Platform
 from scheduler.images.runtime import Runtime, runtime_of
 from scheduler.images.windows_build import build_prefix, parse_version
 
@@ -44,6 +45,9 @@ PLATFORM_LABELS = frozenset(
     }
 )
 """The labels whose change may change a node's platform."""
+
+PRESENT_CONTAINERD = "containerd://2.3.5"
+"""What is taken to run on nodes that are only thought of."""
 
 _DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}  # what containerd and CRI-O detect on nearly every such CPU
 _BOOLEANS = {"true": True, "false": False}
@@ -94,6 +98,17 @@ def platform_of(labels: Mapping[str, str], info: NodeSystemInfo) -> NodePlatform
         _BOOLEANS.get(labels.get(FALLBACK_LABEL, "")),
         _BOOLEANS.get(labels.get(ARM32_LABEL, "")),
     )
+
+
+def typical_node(platform: Platform) -> NodePlatform:
+    """As a node of that platform with a present containerd would report itself."""
+    labels = {
+        OS_LABEL: platform.os,
+        ARCHITECTURE_LABEL: platform.architecture,
+        VARIANT_LABEL: platform.variant,
+        WINDOWS_BUILD_LABEL: platform.os_version,
+    }
+    return platform_of(labels, NodeSystemInfo(container_runtime_version=PRESENT_CONTAINERD))
 
 
 def _windows_version(labels: Mapping[str, str], info: NodeSystemInfo) -> str:
