@@ -14,7 +14,7 @@ A row is free, then taken by a node, then free again::
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import numpy as np
@@ -22,7 +22,6 @@ import numpy as np
 from scheduler.api.node import Node, Taint
 from scheduler.cluster.change_log import ChangeLog
 from scheduler.cluster.columns import HASH, HASH_MASK, ID, MIN_CAPACITY, Amounts, Ids, Mask, doubled, grown
-from scheduler.cluster.derived import DerivedColumn
 from scheduler.cluster.images import ImageStates
 from scheduler.cluster.interning import Interner, V
 from scheduler.cluster.labels import LabelColumns, Labels
@@ -55,8 +54,6 @@ class NodeTable:
         self.labels = LabelColumns(self.capacity, self._labels_of_all)
         self.images = ImageStates()
         self.ports = PortsInUse()
-        self.derived: dict[Hashable, DerivedColumn] = {}
-        """Columns that plugins keep here, by what makes one differ from another."""
         self.facts = ChangeLog()
         self.counters = ChangeLog()
         self.volumes = Volumes(self.capacity, self.facts, self.counters)

@@ -8,6 +8,8 @@ own: they are a pod's shape (``shapes``), and only plugins that look at other po
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -26,6 +28,7 @@ class PodClass:
     __slots__ = (
         "__weakref__",
         "amounts",
+        "derived",
         "images",
         "namespace",
         "ports",
@@ -49,6 +52,8 @@ class PodClass:
         """What it asks for by resource name, without zeros."""
         self.scoring = scoring_requests(pod)
         """What nodes are compared by: containers that ask for nothing count with a default."""
+        self.derived: dict[Hashable, Any] = {}
+        """What plugins have worked out from the class, kept here under keys of theirs."""
         self.ports = host_ports(pod.spec)
         self.volumes = pod_volumes(pod)
         """Claims and disks. A pod with an ephemeral volume, whose claim is its own, is a class of its own."""

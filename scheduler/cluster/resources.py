@@ -7,11 +7,12 @@ out in ``requests``; whether it fits is the plugin NodeResourcesFit's business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from scheduler.api.quantity import milli_value, value
-from scheduler.cluster.columns import AMOUNT, MAX_AMOUNT, Amounts, grown
+from scheduler.cluster.columns import AMOUNT, MAX_AMOUNT, Amounts, Rows, grown
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, PodRequests, is_counted
 
 CPU_COLUMN, MEMORY_COLUMN, EPHEMERAL_STORAGE_COLUMN, PODS_COLUMN = range(4)
@@ -21,31 +22,56 @@ MAX_REMEMBERED = 4096
 """Distinct pod requests whose columns are remembered; past it the memory starts anew."""
 
 
+class ResourceBlock(NamedTuple):
+    """Some rows of all columns: int64[resource, rows] each, to read only."""
+
+    allocatable: Amounts
+    requested: Amounts
+    scored: Amounts
+    offers_all: bool
+    """Whether every row has cpu and memory to give, as a rule; then shares need no care."""
+
+
 class ResourceColumns:
     """Per resource one int64[row] each of ``allocatable``, ``requested`` and ``scored``.
 
     ``scored`` is what is taken for the purpose of comparing nodes: for cpu and memory a count of its own, in which
-    containers that ask for nothing count with a default; for all else it is ``requested``, the same array.
+    containers that ask for nothing count with a default; for all else the same as ``requested``.
 
     The pod count is a resource like others, of which every pod takes one. A name that neither a node offers nor a
     placed pod takes has no column; ``column`` is None for it.
     """
 
     def __init__(self, capacity: int) -> None:
-        self.allocatable: list[Amounts] = []
-        self.requested: list[Amounts] = []
-        self.scored: list[Amounts] = []
-        self._capacity = capacity
+        self._table: Amounts = np.zeros((3, 0, capacity), dtype=AMOUNT)
+        """int64[allocatable/requested/scored, resource, row]: all in one array, so that rows are gathered at once."""
         self._columns: dict[str, int] = {}
         self._remembered: dict[PodRequests, tuple[tuple[int, int], ...]] = {}
+        self._block: tuple[Rows, ResourceBlock] | None = None
         self._ensure(_FIRST)
 
+    def _set_table(self, table: Amounts) -> None:
+        self._table = table
+        self.allocatable, self.requested, self.scored = (list(kind) for kind in table)
+        self._block = None
+
     def grow(self, capacity: int) -> None:
-        self._capacity = capacity
-        self.allocatable = [grown(column, capacity) for column in self.allocatable]
-        self.requested = [grown(column, capacity) for column in self.requested]
-        defaulted = [grown(self.scored[number], capacity) for number in (CPU_COLUMN, MEMORY_COLUMN)]
-        self.scored = defaulted + self.requested[len(defaulted) :]
+        self._set_table(grown(self._table, capacity))
+
+    @property
+    def width(self) -> int:
+        """How many columns there are. They only become more, and keep their numbers."""
+        return len(self._columns)
+
+    def at(self, rows: Rows) -> ResourceBlock:
+        """The columns of these rows. Several plugins ask for the same in turn, which costs once."""
+        if self._block is not None and self._block[0] is rows:
+            return self._block[1]
+        table = self._table[:, :, rows] if isinstance(rows, slice) else self._table.take(rows, axis=2)
+        first = table[0, : MEMORY_COLUMN + 1]
+        block = ResourceBlock(table[0], table[1], table[2], np.count_nonzero(first) == first.size)
+        self._block = rows, block
+        return block
 
     def column(self, name: str) -> int | None:
         """The number of a resource's column."""
@@ -65,26 +91,33 @@ class ResourceColumns:
             if column[row] != amount:
                 column[row] = amount
                 changed = True
+        self._block = None
         return changed
 
     def add(self, row: int, requests: PodRequests) -> None:
         """Count one pod more on the row."""
         for number, amount in self._columns_of(requests):
             self.requested[number][row] += amount
+            if number > MEMORY_COLUMN:
+                self.scored[number][row] += amount
         self.scored[CPU_COLUMN][row] += requests.nonzero_cpu
         self.scored[MEMORY_COLUMN][row] += requests.nonzero_memory
+        self._block = None
 
     def remove(self, row: int, requests: PodRequests) -> None:
         """The reverse of ``add`` with the same requests."""
         for number, amount in self._columns_of(requests):
             self.requested[number][row] -= amount
+            if number > MEMORY_COLUMN:
+                self.scored[number][row] -= amount
         self.scored[CPU_COLUMN][row] -= requests.nonzero_cpu
         self.scored[MEMORY_COLUMN][row] -= requests.nonzero_memory
+        self._block = None
 
     def clear(self, row: int) -> None:
         """For a row that is given back: its next node starts from zero."""
-        for column in (*self.allocatable, *self.scored, *self.requested):
-            column[row] = 0
+        self._table[:, :, row] = 0
+        self._block = None
 
     def _columns_of(self, requests: PodRequests) -> tuple[tuple[int, int], ...]:
         """(column, amount) of what the pod takes, itself included."""
@@ -100,14 +133,10 @@ class ResourceColumns:
 
     def _ensure(self, names: Iterable[str]) -> None:
         """Give each name a column."""
-        for name in names:
-            if name in self._columns:
-                continue
-            number = self._columns[name] = len(self.allocatable)
-            self.allocatable.append(np.zeros(self._capacity, dtype=AMOUNT))
-            self.requested.append(np.zeros(self._capacity, dtype=AMOUNT))
-            has_default = number in {CPU_COLUMN, MEMORY_COLUMN}
-            self.scored.append(np.zeros(self._capacity, dtype=AMOUNT) if has_default else self.requested[number])
+        new = [name for name in dict.fromkeys(names) if name not in self._columns]
+        if new:
+            self._columns |= {name: len(self._columns) + i for i, name in enumerate(new)}
+            self._set_table(np.pad(self._table, ((0, 0), (0, len(new)), (0, 0))))
 
 
 def read_amount(name: str, text: str | int | float) -> int:

@@ -10,8 +10,9 @@ for a class usually one row has changed, and repairing one row takes a few. Thre
 Scores that are normalised over the feasible nodes depend on the greatest raw score among them; when that changes, all
 totals are added up anew from the raw scores, which are kept (``_rescale``).
 
-A row's *key* is ``total << HASH_BITS | hash of the node's name``, or -1 if the pod cannot run there. The node with the
-greatest ``key ^ seed`` has the greatest total, and among equals the seed, which is the pod's, decides.
+A row's *key* is ``total << HASH_BITS | hash of the node's name``, or negative if the pod cannot run there. The node
+with the greatest ``key ^ seed`` has the greatest total, and among equals the seed, which is the pod's, decides. A row's
+*base* is the part of the key that follows from facts alone; after a placement only the rest is worked out anew.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ REPAIRABLE = 4
 """Repair when less than one in so many rows changed."""
 
 INFEASIBLE = -1
+
+NEVER = np.iinfo(np.int64).min
+"""The base of a row that a filter by facts rejects: no score makes it a key of a feasible row."""
 
 _SHIFT, _INFEASIBLE = np.array(HASH_BITS), np.array(INFEASIBLE)
 """As arrays, which for few rows halves what they cost as operands."""
@@ -83,8 +87,7 @@ class Evaluation:
         greatest = self._greatest_among(possible)
         if greatest == self._greatest:
             return self._keys[:size].copy()
-        totals = self._scaled_by(greatest)[:size] + self._by_counters[:size]
-        keys: NDArray[np.int64] = totals << _SHIFT | self._nodes.name_hash[:size]
+        keys: NDArray[np.int64] = (self._bases_by(greatest) + (self._keys - self._base))[:size]
         return keys
 
     def refresh(self) -> None:
@@ -149,9 +152,7 @@ class Evaluation:
         self._rejected_by = np.full(capacity, NO_NODE, dtype=np.uint8)
         self._fixed = np.zeros(capacity, dtype=np.int32)
         self._raw = [np.zeros(capacity, dtype=np.int32) for _ in self.plan.scaled_scores]
-        self._by_facts = np.zeros(capacity, dtype=np.int32)
-        """Weighted sum of all scores by facts, normalised: with ``_by_counters`` the total."""
-        self._by_counters = np.zeros(capacity, dtype=np.int32)
+        self._base = np.full(capacity, NEVER, dtype=np.int64)
         self._keys = np.full(capacity, INFEASIBLE, dtype=np.int64)
 
     def _current_epochs(self) -> list[Hashable]:
@@ -169,6 +170,7 @@ class Evaluation:
             verdicts[~_named(nodes, self.plan.only_nodes)[rows]] = NARROWED_OUT
         verdicts[~nodes.live[rows]] = NO_NODE
         self._rejected_by[rows] = verdicts
+        self._base[rows] = np.where(verdicts == PASSED, nodes.name_hash[rows], NEVER)  # the score: _rescale
 
     def _score_by_facts(self, rows: Rows) -> None:
         fixed = np.zeros(count(rows), dtype=np.int64)
@@ -179,36 +181,37 @@ class Evaluation:
             raw[rows] = plugin.score(self.pod_class, self._nodes, rows)
 
     def _settle(self, rows: Rows, *, rescale: bool = False) -> None:
-        """Verdicts and scores by counters, and from all of it the keys."""
-        possible = self._rejected_by[rows] == PASSED
-        for _, filtering in self._counter_filters:
-            possible &= filtering.filter(self.pod_class, self._nodes, rows)
-        scores = np.zeros(count(rows), dtype=np.int64)
-        for scoring, weight in self.plan.counter_scores:
-            part = scoring.score(self.pod_class, self._nodes, rows)
-            scores += part if weight == 1 else part * weight
-        self._by_counters[rows] = scores
-        changed = possible.tobytes() != (self._keys[rows] >= 0).tobytes()
-        self._write_keys(rows, possible)
+        """Verdicts and scores by counters, added to what the facts say."""
+        before = self._keys[rows] >= 0
+        keys = self._keys_of(rows)
+        self._keys[rows] = keys
+        changed = before.tobytes() != (keys >= 0).tobytes()
         if changed:
             self.feasible = int(np.count_nonzero(self._keys >= 0))
         if changed or rescale:
             self._rescale(rescale)
 
+    def _keys_of(self, rows: Rows) -> NDArray[np.int64]:
+        """int64[rows]: what the keys are now, as long as the bases are right."""
+        pod_class, nodes = self.pod_class, self._nodes
+        keys: NDArray[np.int64] = self._base[rows]
+        for scoring, weight in self.plan.counter_scores:
+            keys = keys + scoring.score(pod_class, nodes, rows) * np.int64(weight << HASH_BITS)
+        for _, filtering in self._counter_filters:
+            keys = np.where(filtering.filter(pod_class, nodes, rows), keys, _INFEASIBLE)
+        return keys
+
     def _settle_row(self, row: int) -> None:
         """The same as ``_settle`` for one row whose facts did not change."""
         pod_class, nodes = self.pod_class, self._nodes
         was_possible = self._keys.item(row) >= 0
-        possible = self._rejected_by.item(row) == PASSED and all(
-            plugin.filter_row(pod_class, nodes, row) for _, plugin in self._counter_filters
-        )
+        base = self._base.item(row)
+        possible = base >= 0 and all(plugin.filter_row(pod_class, nodes, row) for _, plugin in self._counter_filters)
         if possible:
             score = 0
             for plugin, weight in self.plan.counter_scores:
                 score += plugin.score_row(pod_class, nodes, row) * weight
-            self._by_counters[row] = score
-            total = self._by_facts.item(row) + score
-            self._keys[row] = total << HASH_BITS | nodes.name_hash.item(row)
+            self._keys[row] = base + (score << HASH_BITS)
         else:
             self._keys[row] = INFEASIBLE
         if possible != was_possible:
@@ -224,15 +227,16 @@ class Evaluation:
         if greatest == self._greatest and not always:
             return
         self._greatest = greatest
-        self._by_facts[:] = self._scaled_by(greatest)
-        self._write_keys(slice(0, len(self._keys)), possible)
+        bases = self._bases_by(greatest)
+        self._keys += np.where(possible, bases - self._base, 0)
+        self._base = bases
 
-    def _scaled_by(self, greatest: list[int]) -> Scores:
-        """int64[capacity]: the weighted sum of all scores by facts, normalised by these greatest raw scores."""
+    def _bases_by(self, greatest: list[int]) -> NDArray[np.int64]:
+        """int64[capacity]: the bases, where scores are normalised by these greatest raw ones."""
         total = self._fixed.astype(np.int64)
         for raw, most, (plugin, weight) in zip(self._raw, greatest, self.plan.scaled_scores, strict=True):
             total += normalized(raw, most, plugin.normalization) * weight
-        return total
+        return np.where(self._rejected_by == PASSED, total << _SHIFT | self._nodes.name_hash, NEVER)
 
     def _greatest_among(self, possible: Mask) -> list[int]:
         """The greatest raw scores among a part of the feasible rows; where all have 0, no part has more."""
@@ -240,10 +244,6 @@ class Evaluation:
             int(raw[: len(possible)].max(where=possible, initial=0)) if most else 0
             for raw, most in zip(self._raw, self._greatest, strict=True)
         ]
-
-    def _write_keys(self, rows: Rows, possible: Mask) -> None:
-        totals = (self._by_facts[rows] + self._by_counters[rows]).astype(np.int64)
-        self._keys[rows] = np.where(possible, totals << _SHIFT | self._nodes.name_hash[rows], _INFEASIBLE)
 
 
 def normalized(raw: NDArray[np.integer], greatest: int, how: Normalization) -> Scores:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.cluster.columns import Amounts, Mask, Rows, count
-from scheduler.cluster.derived import DerivedColumn
+from scheduler.cluster.columns import AMOUNT, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY
+from scheduler.cluster.resources import CPU_COLUMN, MEMORY_COLUMN
 from scheduler.framework.plugin import SKIP, CounterScore, Scores, Skip
 
 _PLAIN = frozenset({CPU, MEMORY, EPHEMERAL_STORAGE})
@@ -25,7 +25,7 @@ Fractions = NDArray[np.float64]
 
 # For a hundred rows, an operand that is a Python number costs as much again as the operation; one in an array does not.
 _ONE, _HUNDRED = np.array(1.0), np.array(100.0)
-_UNIT, _TWO, _HALF_OF_100 = np.array(1), np.array(2), np.array(50)
+_UNIT, _TWO, _HALF_OF_100 = np.array(1), np.array(2.0), np.array(50)
 
 
 class NodeResourcesBalancedAllocation(CounterScore):
@@ -41,21 +41,23 @@ class NodeResourcesBalancedAllocation(CounterScore):
         return None if any(name in asked for name in self._resources) else SKIP
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
-        columns = self._columns(pod_class, nodes)
-        after: list[Fractions] = []
-        known: list[Mask] = []
-        for column, asked in columns:
-            capacity = nodes.resources.allocatable[column][rows]
-            known.append(capacity.astype(np.bool_))
-            after.append(_shares(nodes.resources.requested[column][rows] + asked, capacity))
-        change = _evenness(after, known, count(rows)) - _evenness_now(nodes, tuple(c for c, _ in columns))[rows]
-        scores: Scores = (change + _HALF_OF_100 >> _UNIT) + _HALF_OF_100
+        columns, at = self._columns(pod_class, nodes), nodes.resources.at(rows)
+        capacity = at.allocatable[columns.pick]
+        taken = at.requested[columns.pick] + columns.steps
+        if at.offers_all and columns.are_usual:  # as a rule; it halves the work
+            shares = np.minimum(taken / capacity, _ONE)
+            before, after = _evenness_of(np.abs(shares[:, 0] - shares[:, 1]) / _TWO)
+        else:
+            known = capacity != 0
+            shares = np.minimum(taken / np.maximum(capacity, _UNIT), _ONE)
+            before, after = _evenness_of(np.stack([_deviation(moment, known) for moment in shares]))
+        scores: Scores = (after - before + _HALF_OF_100 >> _UNIT) + _HALF_OF_100
         return scores
 
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         before: list[float] = []
         after: list[float] = []
-        for column, asked in self._columns(pod_class, nodes):
+        for column, asked in self._columns(pod_class, nodes).columns:
             capacity = nodes.resources.allocatable[column].item(row)
             if capacity:
                 requested = nodes.resources.requested[column].item(row)
@@ -63,49 +65,34 @@ class NodeResourcesBalancedAllocation(CounterScore):
                 after.append(min((requested + asked) / capacity, 1.0))
         return 50 + (50 + _evenness_of_row(after) - _evenness_of_row(before)) // 2
 
-    def _columns(self, pod_class: PodClass, nodes: NodeTable) -> list[tuple[int, int]]:
-        """(column, what the pod asks of it), without what no node has and special resources that are not asked for."""
-        asked = pod_class.amounts
-        columns = [(nodes.resources.column(name), asked.get(name, 0), name) for name in self._resources]
-        return [(c, amount) for c, amount, name in columns if c is not None and (amount or name in _PLAIN)]
+    def _columns(self, pod_class: PodClass, nodes: NodeTable) -> _Columns:
+        """What is looked at, without what no node has and special resources that are not asked for."""
+        key = (self, nodes.resources.width)
+        found: _Columns | None = pod_class.derived.get(key)
+        if found is None:
+            asked = pod_class.amounts
+            columns = [(nodes.resources.column(name), asked.get(name, 0), name) for name in self._resources]
+            found = pod_class.derived[key] = _Columns(
+                [(c, amount) for c, amount, name in columns if c is not None and (amount or name in _PLAIN)]
+            )
+        return found
 
 
-def _evenness_now(nodes: NodeTable, columns: tuple[int, ...]) -> Scores:
-    """int64[capacity]: of each row without the pod, for these resources; pods of all classes share it."""
-    key = (_evenness_now, columns)
-    found = nodes.derived.get(key)
-    if found is None:
+class _Columns:
+    """The resources that count for one class: ``columns`` of (number, what the pod asks of it)."""
 
-        def of_rows(rows: Rows) -> Scores:
-            capacities = [nodes.resources.allocatable[column][rows] for column in columns]
-            taken = [nodes.resources.requested[column][rows] for column in columns]
-            known = [capacity.astype(np.bool_) for capacity in capacities]
-            return _evenness(list(map(_shares, taken, capacities)), known, count(rows))
-
-        def of_row(row: int) -> int:
-            pairs = [
-                (nodes.resources.requested[c].item(row), nodes.resources.allocatable[c].item(row)) for c in columns
-            ]
-            return _evenness_of_row([min(taken / capacity, 1.0) for taken, capacity in pairs if capacity])
-
-        found = nodes.derived[key] = DerivedColumn(nodes, of_rows, of_row)
-    return found.values()
+    def __init__(self, columns: Sequence[tuple[int, int]]) -> None:
+        self.columns = columns
+        numbers = [number for number, _ in columns]
+        self.are_usual = numbers == [CPU_COLUMN, MEMORY_COLUMN]
+        self.pick: slice | list[int] = slice(CPU_COLUMN, MEMORY_COLUMN + 1) if self.are_usual else numbers
+        asked = np.array([asked for _, asked in columns], dtype=AMOUNT)
+        self.steps = np.stack((np.zeros_like(asked), asked))[:, :, np.newaxis]
+        """int64[without the pod and with it, resource, 1]: what is added to what is taken."""
 
 
-def _shares(taken: Amounts, capacity: Amounts) -> Fractions:
-    """At most 1; of no capacity, anything."""
-    shares: Fractions = np.minimum(taken / np.maximum(capacity, _UNIT), _ONE)
-    return shares
-
-
-def _evenness(fractions: Sequence[Fractions], known: Sequence[Mask], size: int) -> Scores:
+def _evenness_of(deviation: Fractions) -> Scores:
     """100 less the standard deviation of each row's known fractions in percent, cut to an integer."""
-    if len(fractions) < 2:
-        return np.full(size, 100, dtype=np.int64)
-    if len(fractions) == 2:
-        deviation = np.abs(fractions[0] - fractions[1]) / _TWO * (known[0] & known[1])
-    else:
-        deviation = _deviation(np.stack(fractions), np.stack(known))
     evenness: Scores = ((_ONE - deviation) * _HUNDRED).astype(np.int64)
     return evenness
 

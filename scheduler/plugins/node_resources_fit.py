@@ -13,16 +13,19 @@ import numpy as np
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import PlacedPod
-from scheduler.cluster.columns import Amounts, Ids, Mask, Rows, count
+from scheduler.cluster.columns import AMOUNT, Amounts, Ids, Mask, Rows, count
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod_requests
-from scheduler.cluster.resources import PODS_COLUMN, ResourceColumns, read_amount
+from scheduler.cluster.resources import CPU_COLUMN, MEMORY_COLUMN, PODS_COLUMN, ResourceColumns, read_amount
 from scheduler.framework.plugin import CounterFilter, CounterScore, Scores
 from scheduler.framework.status import Code, Rejection
 from scheduler.plugins.arguments import NodeResourcesFitArgs
 from scheduler.plugins.resource_strategies import make_strategy
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
+
+NOTHING_ASKED = np.iinfo(AMOUNT).min
+"""Less than any node has too little of something."""
 
 TOO_MANY_PODS = "Too many pods"
 DEFAULTS = NodeResourcesFitArgs()
@@ -52,10 +55,11 @@ class NodeResourcesFit(CounterFilter, CounterScore):
     # Filter
 
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
-        resources = nodes.resources
-        fits = resources.requested[PODS_COLUMN][rows] < resources.allocatable[PODS_COLUMN][rows]
-        for name, amount in self._looked_at(pod_class):
-            fits &= _free(resources, name, rows) >= amount
+        least = self._least_free(pod_class, nodes.resources)
+        if least is None:
+            return np.zeros(count(rows), dtype=np.bool_)
+        at = nodes.resources.at(rows)
+        fits: Mask = np.logical_and.reduce(at.allocatable - at.requested >= least)
         return fits
 
     def filter_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> bool:
@@ -113,27 +117,20 @@ class NodeResourcesFit(CounterFilter, CounterScore):
 
     def score(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Scores:
         """The weighted mean of what the strategy makes of each resource."""
-        strategy = self._strategy
-        total: Scores = np.zeros(count(rows), dtype=np.int64)
-        weights: Scores | int = 0
-        for column, asked, weight in self._scored(pod_class, nodes.resources):
-            capacity = nodes.resources.allocatable[column][rows]
-            used = nodes.resources.scored[column][rows] + asked
-            if strategy.counts_zero and np.count_nonzero(capacity) == len(capacity):  # as a rule; it halves the work
-                items = strategy.items(capacity, used)
-                total += items if weight == 1 else items * weight
-                weights = weights + weight
-                continue
-            items = strategy.items(np.maximum(capacity, 1), used)
-            counted = (capacity != 0) & (strategy.counts_zero | (items > 0))
-            total += items * counted * weight
-            weights = weights + counted * weight
-        return strategy.mean(total, weights)
+        strategy, at, scored = self._strategy, nodes.resources.at(rows), self._scored(pod_class, nodes.resources)
+        capacity = at.allocatable[scored.pick]
+        used = at.scored[scored.pick] + scored.asked
+        if at.offers_all and scored.are_usual and strategy.counts_zero:  # as a rule; it halves the work
+            items = strategy.items(capacity, used)
+            return strategy.mean((items if scored.are_even else items * scored.weights).sum(axis=0), scored.weight)
+        items = strategy.items(np.maximum(capacity, 1), used)
+        weights = ((capacity != 0) & (strategy.counts_zero | (items > 0))) * scored.weights
+        return strategy.mean((items * weights).sum(axis=0), weights.sum(axis=0))
 
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         strategy, resources = self._strategy, nodes.resources
         total = weights = 0
-        for column, asked, weight in self._scored(pod_class, resources):
+        for column, asked, weight in self._scored(pod_class, resources).columns:
             capacity = resources.allocatable[column].item(row)
             if capacity:
                 item = strategy.item(capacity, resources.scored[column].item(row) + asked)
@@ -155,15 +152,51 @@ class NodeResourcesFit(CounterFilter, CounterScore):
         is_extended = "/" in name and "kubernetes.io/" not in name
         return is_extended and (name in self._ignored or name.partition("/")[0] in self._ignored_groups)
 
-    def _scored(self, pod_class: PodClass, resources: ResourceColumns) -> list[tuple[int, int, int]]:
-        """(column, what the pod asks of it, weight), without what no node has and what counts only if asked for."""
-        scored = []
-        for name, weight in self._resources:
-            asked = pod_class.scoring.get(name, 0)
-            column = resources.column(name)
-            if column is not None and (asked or not is_scalar(name)):
-                scored.append((column, asked, weight))
-        return scored
+    def _least_free(self, pod_class: PodClass, resources: ResourceColumns) -> Amounts | None:
+        """int64[resource, 1]: what must be free; None if that is something which no node has."""
+        key = (self, "least free", resources.width)
+        if key not in pod_class.derived:
+            pod_class.derived[key] = _least_free(resources, self._looked_at(pod_class))
+        found: Amounts | None = pod_class.derived[key]
+        return found
+
+    def _scored(self, pod_class: PodClass, resources: ResourceColumns) -> _Scored:
+        """What is looked at, without what no node has and what counts only if asked for."""
+        key = (self, "scored", resources.width)
+        found: _Scored | None = pod_class.derived.get(key)
+        if found is None:
+            columns = [
+                (column, pod_class.scoring.get(name, 0), weight)
+                for name, weight in self._resources
+                if (column := resources.column(name)) is not None and (name in pod_class.scoring or not is_scalar(name))
+            ]
+            found = pod_class.derived[key] = _Scored(columns)
+        return found
+
+
+class _Scored:
+    """The resources that count for one class: ``columns`` of (number, what the pod asks of it, weight)."""
+
+    def __init__(self, columns: Sequence[tuple[int, int, int]]) -> None:
+        self.columns = columns
+        numbers = [number for number, _, _ in columns]
+        self.are_usual = numbers == [CPU_COLUMN, MEMORY_COLUMN]
+        self.pick: slice | list[int] = slice(CPU_COLUMN, MEMORY_COLUMN + 1) if self.are_usual else numbers
+        self.asked = np.array([[asked] for _, asked, _ in columns], dtype=AMOUNT).reshape(-1, 1)
+        self.weights = np.array([[weight] for _, _, weight in columns], dtype=AMOUNT).reshape(-1, 1)
+        self.weight = int(self.weights.sum())
+        self.are_even = bool((self.weights == 1).all())
+
+
+def _least_free(resources: ResourceColumns, amounts: Sequence[tuple[str, int]]) -> Amounts | None:
+    least: Amounts = np.full((resources.width, 1), NOTHING_ASKED, dtype=AMOUNT)
+    least[PODS_COLUMN] = 1
+    for name, amount in amounts:
+        column = resources.column(name)
+        if column is None:
+            return None
+        least[column] = amount
+    return least
 
 
 def _asked_by(pods: Sequence[PlacedPod], name: str) -> int:
