@@ -6,7 +6,9 @@ preemption is in ``framework.preemption``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from scheduler.api.pod import Pod
 from scheduler.api.policy import PodDisruptionBudget
@@ -41,15 +43,25 @@ class DisruptionBudgets:
         allowed: dict[str, int] = {}
         return [self._exceeds(pod, allowed) for pod in pods]
 
-    def _exceeds(self, pod: Pod, allowed: dict[str, int]) -> bool:
+    def spend(self, pod: Pod) -> None:
+        """The pod went: its budgets allow one less, as the disruption controller would find."""
+        for budget in list(self._selecting(pod)):
+            left = max(0, budget.status.disruptions_allowed - 1)
+            status = msgspec.structs.replace(budget.status, disruptions_allowed=left)
+            self.put(msgspec.structs.replace(budget, status=status))
+
+    def _selecting(self, pod: Pod) -> Iterator[PodDisruptionBudget]:
         labels = pod.metadata.labels
         budgets = self._budgets.get(pod.metadata.namespace) if labels else None
         for budget in (budgets or {}).values():
             selector = budget.spec.selector
             if selector is None or not (selector.match_labels or selector.match_expressions):
                 continue
-            if not selector.selects(labels) or pod.metadata.name in budget.status.disrupted_pods:
-                continue
+            if selector.selects(labels) and pod.metadata.name not in budget.status.disrupted_pods:
+                yield budget
+
+    def _exceeds(self, pod: Pod, allowed: dict[str, int]) -> bool:
+        for budget in self._selecting(pod):
             left = allowed.get(budget.key, budget.status.disruptions_allowed) - 1
             allowed[budget.key] = left
             if left < 0:

@@ -75,3 +75,15 @@ def test_a_budget_that_changes_or_goes_is_forgotten_as_it_was():
     known.drop(a_budget("unknown"))
     assert known.exceeding(PODS) == [False] * 3
     assert not known
+
+
+def test_a_pod_that_went_is_no_longer_to_be_spent_from_its_budgets():
+    known = DisruptionBudgets()
+    known.put(a_budget(allowed=2, selector=WEB))
+    known.put(a_budget("other", allowed=0, selector={"matchLabels": {"app": "db"}}))
+    known.spend(PODS[0])
+    assert known.exceeding(PODS[1:]) == [False, True]
+    for pod in PODS[1:]:
+        known.spend(pod)
+    assert known.exceeding(PODS[:1]) == [True]
+    assert known.exceeding([a_pod("db", labels={"app": "db"})]) == [True]

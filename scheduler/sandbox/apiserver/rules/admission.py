@@ -24,7 +24,7 @@ def admit_new(store: Store, resource: Resource, document: Document) -> None:
         _require_namespace(store, resource, document)
     if resource.kind == "Pod":
         _set_priority(store, resource, document)
-        _tolerate_for_a_while(document["spec"])
+        tolerate_for_a_while(document["spec"])
 
 
 def admit_update(resource: Resource, document: Document, before: Document) -> None:
@@ -33,7 +33,7 @@ def admit_update(resource: Resource, document: Document, before: Document) -> No
         for field in ("priority", "preemptionPolicy"):
             if field in before["spec"]:
                 document["spec"].setdefault(field, before["spec"][field])
-        _tolerate_for_a_while(document["spec"])
+        tolerate_for_a_while(document["spec"])
 
 
 def _require_namespace(store: Store, resource: Resource, document: Document) -> None:
@@ -83,7 +83,8 @@ def _values(priority_class: Document) -> tuple[int, str]:
     return int(priority_class.get("value", 0)), str(priority_class.get("preemptionPolicy", "PreemptLowerPriority"))
 
 
-def _tolerate_for_a_while(spec: Document) -> None:
+def tolerate_for_a_while(spec: Document) -> None:
+    """Complete a pod spec in place: its pods stay for a time on a node that is in trouble."""
     tolerations = list(items_at(spec, "tolerations"))
     added = [
         {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_SECONDS}
