@@ -76,7 +76,7 @@ def _tell_failure(told: PodExplanation, decision: Unschedulable, cycle: Scheduli
         told.notes.append(f"it is not tried while it has scheduling gates: {gates}")
     result = cycle.post_filter(info, decision.fit_error)
     if result is not None:
-        told.preemption = result.message
+        told.preemption = result.message.strip().removeprefix("preemption: ")
         if result.chosen is not None:
             victims = ", ".join(victim.key for victim in result.chosen.victims)
             told.preemption = f"evicting {victims} from {result.chosen.node} would make room"

@@ -16,7 +16,9 @@ from scheduler.cluster.pod_info import PodInfo
 from scheduler.commands.explaining.document import HelpRow
 from scheduler.framework.cycle import SchedulingCycle
 from scheduler.framework.status import Rejection
+from scheduler.images.content import FailureCause, ImageFailure
 from scheduler.images.matching import match
+from scheduler.images.node_platform import NodePlatform
 from scheduler.images.pod_images import ResolvedImage
 from scheduler.images.reasons import image_name
 from scheduler.images.verdict import Outcome
@@ -54,7 +56,7 @@ def remedies(
         if not names:
             continue
         if plugin == IMAGE_PLATFORM:
-            found += _images_to_build(names, info.pod_class.images or (), cache.nodes)
+            found += _of_images(names, info.pod_class.images or (), cache.nodes)
         else:
             what = _WORDS.get(plugin, f"without {plugin}")
             found.append(HelpRow(f"{what} ({_reasons(names, statuses)})", plugin, len(names), names[:EXAMPLES]))
@@ -68,25 +70,41 @@ def _open_without(plugin: str, selection: Selection, info: PodInfo, cache: Cache
     return sorted(cache.nodes.name(row) for row in np.flatnonzero(evaluation.possible).tolist())
 
 
-def _images_to_build(names: Collection[str], images: Sequence[ResolvedImage], nodes: NodeTable) -> list[HelpRow]:
-    """Per platform of these nodes, the images that are missing for it."""
-    names = frozenset(names)
-    by_platform: dict[str, list[str]] = {}
-    lacking: dict[str, list[str]] = {}
+def _of_images(names: Collection[str], images: Sequence[ResolvedImage], nodes: NodeTable) -> list[HelpRow]:
+    """What would have to be true of which images, for the nodes that would do then."""
+    opened: dict[str, list[str]] = {}
     for row, node in nodes:
-        if node.name not in names:
-            continue
-        name, platform = node.name, nodes.platform_values.value(int(nodes.platforms[row]))
-        by_platform.setdefault(str(platform), []).append(name)
-        lacking[str(platform)] = [
-            image_name(resolved.image.image)
-            for resolved in images
-            if match(resolved.answer, platform, volume=resolved.image.volume).outcome is not Outcome.MATCH
-        ]
+        if node.name in names:
+            platform = nodes.platform_values.value(int(nodes.platforms[row]))
+            lacking = [
+                resolved
+                for resolved in images
+                if match(resolved.answer, platform, volume=resolved.image.volume).outcome is not Outcome.MATCH
+            ]
+            opened.setdefault(_what_is_lacking(lacking, platform), []).append(node.name)
     return [
-        HelpRow(f"if {_listed(lacking[platform])} ran on {platform}", IMAGE_PLATFORM, len(there), there[:EXAMPLES])
-        for platform, there in by_platform.items()
+        HelpRow(f"if {what}", IMAGE_PLATFORM, len(there), sorted(there)[:EXAMPLES]) for what, there in opened.items()
     ]
+
+
+def _what_is_lacking(images: Sequence[ResolvedImage], platform: NodePlatform) -> str:
+    misnamed, unread, unbuilt = [], [], []
+    for resolved in images:
+        name, answer = image_name(resolved.image.image), resolved.answer
+        if not isinstance(answer, ImageFailure):
+            unbuilt.append(name)
+        elif answer.cause is FailureCause.INVALID_REFERENCE:
+            misnamed.append(name)
+        else:
+            unread.append(name)
+    parts = []
+    if misnamed:
+        parts.append(f"{_listed(misnamed)} were the name of an image")
+    if unread:
+        parts.append(f"{_listed(unread)} could be read, and ran there")
+    if unbuilt:
+        parts.append(f"{_listed(unbuilt)} ran on {platform}")
+    return " and ".join(parts) or f"its images ran on {platform}"
 
 
 def _reasons(names: Sequence[str], statuses: Mapping[str, Rejection | None]) -> str:
@@ -96,4 +114,4 @@ def _reasons(names: Sequence[str], statuses: Mapping[str, Rejection | None]) -> 
 
 
 def _listed(images: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(images)) or "its images"
+    return " and ".join(dict.fromkeys(images))

@@ -55,13 +55,16 @@ def _images(told: PodExplanation) -> Table:
 
 def _groups(groups: list[GroupRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("nodes", overflow="fold")
+    named = any(group.group != group.platform for group in groups)
+    if named:
+        table.add_column("nodes", overflow="fold")
     table.add_column("platform", no_wrap=True)
     table.add_column("would take it", justify="right", no_wrap=True)
     table.add_column("why not", overflow="fold")
     for group in groups:
         taking = Text(f"{group.feasible} of {group.nodes}", "green" if group.feasible else "red")
-        table.add_row(group.group, group.platform, taking, _why_not(group.reasons))
+        heading = [group.group, group.platform] if named else [group.platform]
+        table.add_row(*heading, taking, _why_not(group.reasons))
     return table
 
 
