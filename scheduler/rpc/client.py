@@ -10,7 +10,7 @@ Calls wait ``seconds`` at most, 10 unless it is said otherwise.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,8 +73,12 @@ class ImagePlatformClient:
         response: pb.ExplainResponse = await self._stub.Explain(request, timeout=seconds)
         return response
 
-    async def watch(self, images: Iterable[str] = ()) -> AsyncIterator[pb.Image]:
+    async def watch(self, images: Iterable[str] = ()) -> AsyncGenerator[pb.Image, None]:
         """What is known of images, and then each change; of all images when none is named. Has no end of its own."""
+        call = self._stub.Watch(pb.WatchRequest(images=images))
         response: pb.WatchResponse
-        async for response in self._stub.Watch(pb.WatchRequest(images=images)):
-            yield response.image
+        try:
+            async for response in call:
+                yield response.image
+        finally:
+            call.cancel()  # a caller that has heard enough

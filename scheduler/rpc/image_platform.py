@@ -45,6 +45,9 @@ NO_DEADLINE_SECONDS = 60.0
 ROUND_SECONDS = 2.0
 """How long Watch waits for registries before it says that an image is pending, and asks again."""
 
+PAUSE_SECONDS = 5.0
+"""Between two looks at the images that somebody watches; their registries are asked as seldom as the settings say."""
+
 CONTAINERD = "containerd://2.3.5"
 """What is taken to run on platforms that are not those of nodes."""
 
@@ -62,8 +65,7 @@ class Cluster(Protocol):
 class ImagePlatforms:
     """The service ``imageplatform.v1.ImagePlatform``.
 
-    ``cluster``: None where there is no picture of it. ``pause``: seconds between two looks at an image that is watched;
-    its registry is asked as seldom as the settings say. ``most_watches``: streams at once.
+    ``cluster``: None where there is no picture of it. ``most_watches``: streams at once.
     """
 
     def __init__(
@@ -74,7 +76,6 @@ class ImagePlatforms:
         cluster: Cluster | None,
         *,
         most_watches: int,
-        pause: float = 5.0,
     ) -> None:
         self._look_ups = look_ups
         self._changes = changes
@@ -82,7 +83,6 @@ class ImagePlatforms:
         self._cluster = cluster
         self._most_watches = most_watches
         self._watches = 0
-        self._pause = pause
 
     @property
     def methods(self) -> dict[str, Method]:
@@ -143,7 +143,7 @@ class ImagePlatforms:
             for image, answer in zip(images, answers, strict=True):
                 if news.is_new(image, answer):
                     yield pb.WatchResponse(image=image_message(image, answer))
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _watch_all(self) -> AsyncGenerator[pb.WatchResponse, None]:
         subscription = self._changes.subscribe()
