@@ -52,7 +52,9 @@ class ResourceColumns:
 
     def _set_table(self, table: Amounts) -> None:
         self._table = table
-        self.allocatable, self.requested, self.scored = (list(kind) for kind in table)
+        self.allocatable: list[Amounts] = list(table[0])
+        self.requested: list[Amounts] = list(table[1])
+        self.scored: list[Amounts] = list(table[2])
         self._block = None
 
     def grow(self, capacity: int) -> None:
