@@ -12,14 +12,15 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
 from extender.loops.looking_up import LookUps
+from extender.loops.nominating import Nominating
 from extender.loops.second_looks import SecondLooks
 from extender.loops.waking import Waking
-from extender.loops.watching import PENDING, UNFINISHED, NamespaceWatch, NodeWatch, PodWatch
+from extender.loops.watches import base_watches, delegated_watches
+from extender.loops.watching import NamespaceWatch, NodeWatch, PodWatch
 from extender.metrics import Metrics
 from extender.server.listener import Listener, ListenerSettings
 from extender.service import Service, Timing
@@ -30,10 +31,6 @@ from extender.verbs.judging import Judge
 from extender.verbs.narrow import Narrowing
 from extender.verbs.unknown_images import UnknownImages
 from extender.wire.arguments import ExtenderBindingArgs
-from scheduler.api.namespace import Namespace
-from scheduler.api.node import Node
-from scheduler.api.pod import Pod
-from scheduler.app import registry_settings
 from scheduler.cluster.cache import Cache
 from scheduler.images.matching import MatchRules
 from scheduler.images.platform_weights import PlatformWeights
@@ -41,9 +38,9 @@ from scheduler.images.unknown_policy import parse_unknown_policy
 from scheduler.kube.binding import BindResult, bind
 from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.errors import InvalidConnection
-from scheduler.kube.reflector import Reflector
 from scheduler.kube.requests import ApiClient
 from scheduler.kube.secrets import PullSecrets
+from scheduler.oci.configured import registry_settings
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.catalogue import default_profile
@@ -115,6 +112,7 @@ class Extender:
         self.cache = Cache()
         self.resolver = Resolver(registry_settings(settings.images), on_problem=self._problem("credentials"))
         self.waking = Waking(client, self._problem("wake"), enabled=answering.wake_pods)
+        self.nominating = Nominating(client, self._problem("nominate"))
         secrets = PullSecrets(client, on_problem=self._problem("secret")) if settings.images.read_pull_secrets else None
         self.look_ups = LookUps(
             self.resolver, secrets, self.waking.wake, self.metrics, refresh=settings.images.tag_lifetime_seconds
@@ -134,21 +132,10 @@ class Extender:
         forget = self.cache.forget if self.delegate is None else self.delegate.forget
         pods = PodWatch(self.cache, self.look_ups, settings.scheduler_names, forget)
         nodes = NodeWatch(self.cache)
-        namespaces = NamespaceWatch(self.look_ups.wake_namespace)
-        problem = self._problem("watch")
-        self.watches: dict[str, Reflector[Any]] = {
-            "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=problem),
-            "nodes": Reflector(client, "/api/v1/nodes", Node, nodes, on_problem=problem, on_page=nodes.listed),
-            "pods": Reflector(
-                client,
-                "/api/v1/pods",
-                Pod,
-                pods,
-                field_selector=UNFINISHED if counts_pods else PENDING,
-                on_problem=problem,
-                on_page=pods.listed,
-            ),
-        }
+        namespaces = NamespaceWatch(self.cache, self.look_ups.wake_namespace)
+        self.watches = base_watches(client, nodes, pods, namespaces, self._problem("watch"), counts_pods=counts_pods)
+        if answering.delegated:
+            self.watches |= delegated_watches(client, self.cache, self._problem("watch"))
         self.second_looks = SecondLooks(filtering.possible, lambda info: self.look_ups.wake(info.uid))
         unknown = settings.images.unknown
         service = Service(
@@ -165,6 +152,7 @@ class Extender:
             ),
             PlatformWeights(weights),
             self._bind,
+            self.nominating.nominate,
             self.metrics,
             Timing(answering.wait_seconds, answering.deadline_seconds),
             self.why_not_synced,
@@ -202,6 +190,7 @@ class Extender:
             await self.listener.stop(STOP_SECONDS)
             await self.look_ups.stop()
             await self.waking.stop()
+            await self.nominating.stop()
             await self.resolver.close()
             await self.client.close()
             await self.health.stop()

@@ -66,7 +66,10 @@ def run(
 @click.option("--ignorable", is_flag=True, help="Schedule without the extender while it is down. Default: not at all.")
 @click.option("--bind", is_flag=True, help="Let the extender create the bindings.")
 @click.option(
-    "--percentage-of-nodes-to-score", "percentage", type=click.IntRange(0, 100), default=100, show_default=True
+    "--percentage-of-nodes-to-score",
+    "percentage",
+    type=click.IntRange(0, 100),
+    help="Default: 100, in delegated mode 1.",
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="httpTimeout, in seconds."

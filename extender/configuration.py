@@ -17,8 +17,17 @@ from extender.settings import ExtenderSettings
 DEFAULT_MAX_NODES = 16
 """What narrowing keeps unless told otherwise: a choice for kube-scheduler's scores, and a sixth of their cost."""
 
-KEPT_PLUGINS = ("PrioritySort", "SchedulingGates", "DefaultBinder")
-"""What a profile cannot do without when the extender decides: the queue's order, gates, and the binding."""
+KEPT_PLUGINS = ("PrioritySort", "SchedulingGates", "VolumeBinding", "DefaultBinder")
+"""What kube-scheduler still does when the extender decides: the queue's order, gates, the binding, and that of volumes,
+which skips pods without claims. Its verdict about claims is only known to itself, so it filters, too."""
+
+NARROWING_PLUGIN = "NodeAffinity"
+"""Kept for its PreFilter alone: a pod that names its node (a DaemonSet's) is then asked about with that node only."""
+
+FULL_VIEW = 100
+SAMPLE = 1
+"""percentageOfNodesToScore. One percent, but never less than 100 nodes, is enough where the extender knows all nodes
+and nominates a pod to one that the sample lacks: names cost kube-scheduler most of a call."""
 
 
 class InvalidConfiguration(ValueError):
@@ -34,7 +43,8 @@ class Wanted:
     whole_nodes: bool = False
     ignorable: bool = False
     bind: bool = False
-    percentage: int = 100
+    percentage: int | None = None
+    """Default: the whole cluster, or in delegated mode a sample."""
     timeout: float = 5.0
     ca_file: str | None = None
     cert_file: str | None = None
@@ -51,9 +61,13 @@ def scheduler_configuration(wanted: Wanted, settings: ExtenderSettings) -> str:
     }
     if wanted.kubeconfig:
         document["clientConnection"] = {"kubeconfig": wanted.kubeconfig}
-    document["percentageOfNodesToScore"] = wanted.percentage
+    default = SAMPLE if wanted.mode == "delegated" else FULL_VIEW
+    document["percentageOfNodesToScore"] = default if wanted.percentage is None else wanted.percentage
     if wanted.mode == "delegated":
-        plugins = {"multiPoint": {"enabled": [{"name": name} for name in KEPT_PLUGINS], "disabled": [{"name": "*"}]}}
+        plugins = {
+            "multiPoint": {"enabled": [{"name": name} for name in KEPT_PLUGINS], "disabled": [{"name": "*"}]},
+            "preFilter": {"enabled": [{"name": NARROWING_PLUGIN}]},
+        }
         document["profiles"] = [{"schedulerName": "default-scheduler", "plugins": plugins}]
     document["extenders"] = [extender_entry(wanted, settings)]
     return yaml.safe_dump(document, sort_keys=False)

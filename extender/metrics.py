@@ -38,6 +38,11 @@ class Metrics:
             ["verb", "reason"],
             registry=self.registry,
         )
+        self._nominations = Counter(
+            "extender_nominations_total",
+            "Pods nominated, in delegated mode, to a node that was not among those asked about.",
+            registry=self.registry,
+        )
         self._resolutions = Counter(
             "image_platform_resolutions_total",
             "Answers about the platforms of images, by result (known, or the cause of failure).",
@@ -52,7 +57,7 @@ class Metrics:
         )
         self._problems = Counter(
             "extender_problems_total",
-            "Problems that were survived, by part (watch, connection, secret, wake, certificate).",
+            "Problems that were survived, by part (watch, connection, secret, wake, nominate, certificate).",
             ["part"],
             registry=self.registry,
         )
@@ -79,6 +84,9 @@ class Metrics:
 
     def unknown(self, verb: str, reason: str) -> None:
         self._unknown.labels(verb, reason).inc()
+
+    def nominated(self) -> None:
+        self._nominations.inc()
 
     def resolved(self, result: str) -> None:
         self._resolutions.labels(result).inc()

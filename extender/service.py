@@ -50,6 +50,9 @@ log = structlog.get_logger()
 Bind = Callable[[ExtenderBindingArgs], Awaitable[str]]
 """Creates a binding; returns what went wrong, empty if nothing did."""
 
+Nominate = Callable[[Pod, str], None]
+"""Sees to it that a pod is nominated to a node, without waiting."""
+
 UNANSWERABLE = (MalformedBody, InvalidQuantity, AttemptError)
 """What a call itself is to blame for."""
 
@@ -82,6 +85,7 @@ class Service:
         unknown_images: UnknownImages,
         weights: PlatformWeights,
         bind: Bind,
+        nominate: Nominate,
         metrics: Metrics,
         timing: Timing,
         why_not_ready: Callable[[], str | None],
@@ -96,6 +100,7 @@ class Service:
         self._unknown_images = unknown_images
         self._weights = weights
         self._bind = bind
+        self._nominate = nominate
         self._metrics = metrics
         self._timing = timing
         self._why_not_ready = why_not_ready
@@ -139,7 +144,10 @@ class Service:
     def _filtered(self, args: ExtenderArgs, look_up: LookUp) -> Response:
         info, wake_in = self._pod_info("filter", args.pod, look_up)
         answer = self._filtering(args, info, time.monotonic())
-        if not answer.nodes_out:
+        if answer.nominated is not None:
+            self._nominate(args.pod, answer.nominated)
+            self._metrics.nominated()
+        elif not answer.nodes_out:
             self._look_ups.refuse(args.pod, look_up, wake_in)
             self._second_looks.refused(info, asyncio.get_running_loop().time())
         self._metrics.nodes("filter", answer.nodes_in, answer.nodes_out)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import structlog
 
+from extender.loops.pod_writes import PodName
 from extender.metrics import Metrics
 from scheduler.api.pod import Pod
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
@@ -38,16 +39,11 @@ Key = tuple[str, tuple[str, ...], tuple[PodImage, ...]]
 MAX_STRANGERS = 256
 """Look-ups for pods that no watch has shown. The one not asked for longest makes room."""
 
+MAX_EARLY = 10_000
+"""Refusals of pods that the watch has not shown yet."""
+
 _PENDING = ImageFailure(FailureCause.PENDING, "its platforms are still being looked up")
 _JITTER = 0.2
-
-
-class PodName(NamedTuple):
-    """Which pod is meant, for good."""
-
-    namespace: str
-    name: str
-    uid: str
 
 
 class Refused(NamedTuple):
@@ -110,6 +106,7 @@ class LookUps:
         self._of_pod: dict[str, LookUp] = {}
         self._look_ups: dict[Key, LookUp] = {}
         self._strangers: OrderedDict[Key, LookUp] = OrderedDict()
+        self._early: OrderedDict[str, PodName] = OrderedDict()
         self._news: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
@@ -136,10 +133,14 @@ class LookUps:
             look_up = self._look_ups[key] = self._begun(key)
         look_up.pods[uid] = asyncio.get_running_loop().time()
         self._of_pod[uid] = look_up
+        early = self._early.pop(uid, None)
+        if early is not None:  # its refusal was about another look-up, so it is tried again with this one
+            self._wake_pod(early)
         self._tell()
 
     def gone(self, uid: str) -> None:
         """The pod needs no node any more."""
+        self._early.pop(uid, None)
         look_up = self._of_pod.pop(uid, None)
         if look_up is None:
             return
@@ -150,9 +151,16 @@ class LookUps:
             _end(look_up)
 
     def refuse(self, pod: Pod, look_up: LookUp, wake_in: float | None = None) -> None:
-        """A pod was told no for what is known of its images: it is woken when that changes, or after ``wake_in``."""
+        """A pod was told no for what is known of its images: it is woken when that changes, or after ``wake_in``.
+
+        One that our watch has not shown yet is woken when it does.
+        """
         meta = pod.metadata
         if meta.uid not in look_up.pods:
+            if look_up.unknown is not None:
+                self._early[meta.uid] = PodName(meta.namespace, meta.name, meta.uid)
+                while len(self._early) > MAX_EARLY:
+                    self._early.popitem(last=False)
             return
         _cancel(look_up.refused.pop(meta.uid, None))
         timer = None

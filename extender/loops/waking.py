@@ -1,23 +1,26 @@
 """Wakes pods in kube-scheduler's queue: what we learn of an image is no event there, so a pod could wait five minutes.
 
-Owns one annotation, whose value is the time, and the writing of it, a few at a time. kube-scheduler tries a pod again
-that one of its extenders rejected when the pod changes in anything but its status (``isPodUpdated``).
+Owns one annotation, whose value is the time. kube-scheduler tries a pod again that one of its extenders rejected when
+the pod itself is updated.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 
-from extender.loops.looking_up import PodName
+from extender.loops.pod_writes import PodName, PodWrites
+from scheduler.kube.backoff import Backoff
 from scheduler.kube.errors import ApiError, Conflict, NotFound
 from scheduler.kube.requests import MERGE_PATCH, ApiClient
+from scheduler.kube.retrying import retrying
 
 ANNOTATION = "multiarch-scheduler.io/images-known-at"
-MAX_IN_FLIGHT = 8
+ATTEMPTS = 6
+FIRST_DELAY = 0.2
+"""Seconds, doubled each time: an API server that has a bad moment must not cost the pod five minutes."""
 
 
 class Waking:
@@ -27,35 +30,26 @@ class Waking:
         self._client = client
         self._on_problem = on_problem
         self._enabled = enabled
-        self._waiting: dict[PodName, None] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writes = PodWrites(self._write, "wake pods")
 
     def wake(self, pod: PodName) -> None:
-        if not self._enabled:
-            return
-        self._waiting[pod] = None
-        if len(self._tasks) < MAX_IN_FLIGHT:
-            task = asyncio.create_task(self._write_all(), name="wake pods")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._enabled:
+            self._writes.put(pod, datetime.now(UTC))
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._writes.stop()
 
-    async def _write_all(self) -> None:
-        while self._waiting:
-            pod = next(iter(self._waiting))
-            del self._waiting[pod]
-            await self._write(pod)
-
-    async def _write(self, pod: PodName) -> None:
+    async def _write(self, pod: PodName, time: datetime) -> None:
         # The uid makes it a Conflict when another pod has taken the name.
-        metadata = {"uid": pod.uid, "annotations": {ANNOTATION: datetime.now(UTC).isoformat(timespec="milliseconds")}}
+        metadata = {"uid": pod.uid, "annotations": {ANNOTATION: time.isoformat(timespec="milliseconds")}}
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        body = msgspec.json.encode({"metadata": metadata})
         try:
-            await self._client.patch(path, msgspec.json.encode({"metadata": metadata}), MERGE_PATCH)
+            await retrying(
+                lambda: self._client.patch(path, body, MERGE_PATCH),
+                attempts=ATTEMPTS,
+                backoff=Backoff(initial=FIRST_DELAY),
+            )
         except (NotFound, Conflict):
             return
         except ApiError as error:

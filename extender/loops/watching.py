@@ -19,7 +19,7 @@ from scheduler.api.pod import Pod
 from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
 from scheduler.images.unknown_policy import ANNOTATION
-from scheduler.loops.watching import NamespaceWatch as NamespaceAnnotations
+from scheduler.loops.watching_selection import NamespaceLabelWatch
 
 log = structlog.get_logger()
 
@@ -28,11 +28,11 @@ PENDING = f"spec.nodeName=,{UNFINISHED}"
 """Field selectors: a pod that is bound, or has finished, looks deleted to a watch of pending ones."""
 
 
-class NamespaceWatch(NamespaceAnnotations):
+class NamespaceWatch(NamespaceLabelWatch):
     """The handler of the namespace reflector. ``changed`` is told which namespace says something else now."""
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
-        super().__init__()
+    def __init__(self, cache: Cache, changed: Callable[[str], None]) -> None:
+        super().__init__(cache)
         self._changed = changed
 
     def modified(self, namespace: Namespace) -> None:

@@ -9,6 +9,10 @@ ours would have to agree.
     -----------> assumed --------------------------------------> counted like any other pod
                     |  asked for again, deleted, or ``expire``
                     +-------------------------------------------> forgotten
+
+Of a large cluster kube-scheduler sends a sample of names, and takes none but those. The best of the sample is the
+answer. If the pod can run on none of it, but elsewhere, no node is answered and the pod is nominated to that one
+(``FilterAnswer.nominated``) and assumed there: kube-scheduler asks about it alone once the pod's status names it.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.framework.diagnosis import FitError
 from scheduler.framework.profile import Profile
 from scheduler.framework.status import Code, Rejection
+
+ELSEWHERE = "node(s) passed over: the pod is nominated to another one"
+"""Of the nodes of a sample, when none of them will do but the cluster has one."""
 
 
 class Delegate:
@@ -48,11 +55,8 @@ class Delegate:
         return self._decide(info, sent, now)
 
     def possible(self, info: PodInfo) -> int:
-        evaluation = self._cycle.evaluation(info.pod_class)
-        if evaluation.plan.rejection is not None:
-            return 0
-        evaluation.refresh()
-        return evaluation.feasible
+        evaluation = self._cycle.pod_evaluation(info)
+        return evaluation.feasible if evaluation.rejection is None else 0
 
     def forget(self, uid: str) -> None:
         """The promise does not hold any more. Nothing happens to a pod that was seen bound."""
@@ -79,12 +83,17 @@ class Delegate:
         if not isinstance(decision, Placed):
             return self._unschedulable(decision.fit_error, count)
         node = decision.node if _quoted(decision.node) in sent else self._best_of(info, sent)
+        if node is None and count == 1 and _quoted(info.pod.status.nominated_node_name) in sent:
+            return FilterAnswer(_elsewhere(sent), count, 0)  # in the same attempt we are asked about a sample next
+        self._promise(info, node or decision.node, now)
         if node is None:
-            return FilterAnswer(names_result((), FailedNodes()), count, 0)
-        if self._cache.node_of(uid) is None:
-            self._cache.assume(info, node)
-            self._promised[uid] = now + self._give_up
+            return FilterAnswer(_elsewhere(sent), count, 0, nominated=decision.node)
         return FilterAnswer(one_name_result(node), count, 1)
+
+    def _promise(self, info: PodInfo, node: str, now: float) -> None:
+        if self._cache.node_of(info.uid) is None:
+            self._cache.assume(info, node)
+            self._promised[info.uid] = now + self._give_up
 
     def _best_of(self, info: PodInfo, sent: bytes) -> str | None:
         """The best of the sent nodes, when the best of all is not among them."""
@@ -92,7 +101,9 @@ class Delegate:
         placed = [(name, row) for name in names if (row := self._cache.nodes.row_of(name)) is not None]
         if not placed:
             return None
-        keys = self._cycle.evaluation(info.pod_class).keys[[row for _, row in placed]]
+        evaluation = self._cycle.pod_evaluation(info)
+        rows = [row for _, row in placed]
+        keys = evaluation.keys[rows]
         best = int((keys ^ info.seed).argmax())
         return placed[best][0] if keys[best] >= 0 else None
 
@@ -119,6 +130,12 @@ class Delegate:
             for number, rejection in enumerate(statuses.rejections):
                 rows = statuses.rows[np.flatnonzero(statuses.ids == number)]
                 yield rejection, [nodes.name(row) for row in rows.tolist()]
+
+
+def _elsewhere(sent: bytes) -> bytes:
+    passed_over = FailedNodes()
+    passed_over.add_strangers(read_node_names(msgspec.Raw(sent)), ELSEWHERE)
+    return names_result((), FailedNodes(), passed_over)
 
 
 def _quoted(name: str) -> bytes:

@@ -24,11 +24,15 @@ NO_NODES = names_result((), FailedNodes())
 
 @dataclass(frozen=True, slots=True)
 class FilterAnswer:
-    """``body`` goes out; of ``nodes_in`` nodes it keeps ``nodes_out``."""
+    """``body`` goes out; of ``nodes_in`` nodes it keeps ``nodes_out``.
+
+    ``nominated`` is the node that the pod is to be nominated to, if it can run on none of those asked about.
+    """
 
     body: bytes
     nodes_in: int
     nodes_out: int
+    nominated: str | None = None
 
 
 class Filtering(Protocol):

@@ -60,6 +60,30 @@ def test_delegated_mode_switches_all_plugins_off_that_can_be() -> None:
     assert entry["bindVerb"] == "bind"
 
 
+def test_delegated_mode_leaves_what_only_kube_scheduler_can_do() -> None:
+    """Its volume binder carries out what it found itself; NodeAffinity narrows a DaemonSet's pod down to its node."""
+    plugins = configured(mode="delegated")["profiles"][0]["plugins"]
+    assert {"name": "VolumeBinding"} in plugins["multiPoint"]["enabled"]
+    assert plugins["preFilter"] == {"enabled": [{"name": "NodeAffinity"}]}
+    assert set(plugins) == {"multiPoint", "preFilter"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"mode": "filter"}, 100),
+        ({"mode": "narrow"}, 100),
+        ({"mode": "delegated"}, 1),
+        ({"mode": "delegated", "percentage": 100}, 100),
+        ({"mode": "filter", "percentage": 0}, 0),
+    ],
+)
+def test_kube_scheduler_shows_the_whole_cluster_unless_a_sample_is_enough(
+    wanted: dict[str, Any], expected: int
+) -> None:
+    assert configured(**wanted)["percentageOfNodesToScore"] == expected
+
+
 def test_tls() -> None:
     files = {"ca_file": "/pki/ca.crt", "cert_file": "/pki/client.crt", "key_file": "/pki/client.key"}
     (entry,) = configured(url="https://extender:443", timeout=10, **files)["extenders"]

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 
-from extender.loops.looking_up import LookUps, PodName
+from extender.loops.looking_up import LookUps
+from extender.loops.pod_writes import PodName
 from extender.loops.second_looks import SecondLooks
 from extender.metrics import Metrics
 from extender.server.messages import Request, Response
 from extender.service import FAULT, Service, Timing
-from extender.verbs.filter import Filter
+from extender.verbs.delegate import Delegate
+from extender.verbs.filter import Filter, Filtering
 from extender.verbs.judging import Judge
 from extender.verbs.unknown_images import UnknownImages
 from extender.wire.arguments import ExtenderBindingArgs
+from scheduler.cluster.cache import Cache
 from scheduler.images.content import ImageAnswer
 from scheduler.images.platform_weights import PlatformWeights
 from scheduler.images.unknown_policy import parse_unknown_policy
 from scheduler.oci.credentials import Keyring
+from scheduler.plugins.catalogue import default_profile
 from scheduler.plugins.image_platform import ImagePlatform
 from tests.extender.builders import (
     UNREACHABLE,
@@ -56,11 +60,12 @@ class SlowResolver:
 class Served:
     """A service over a cluster of two arm64, two amd64 and one Windows node."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_filtering: Callable[[Cache], Filtering] | None = None) -> None:
         self.cache = a_mixed_cache()
         self.resolver = SlowResolver()
         self.metrics = Metrics()
         self.woken: list[PodName] = []
+        self.nominated: list[tuple[str, str]] = []
         self.not_ready: str | None = None
         self.bind: Callable[[ExtenderBindingArgs], Awaitable[str]] = self._bind
         self.bound: list[ExtenderBindingArgs] = []
@@ -69,13 +74,14 @@ class Served:
         judge = Judge(self.cache, ImagePlatform())
         self.service = Service(
             self.cache,
-            Filter(judge),
+            Filter(judge) if make_filtering is None else make_filtering(self.cache),
             judge,
             self.look_ups,
             SecondLooks(judge.possible, lambda info: None),
             UnknownImages(parse_unknown_policy("wait"), 600.0, parse_unknown_policy("open"), lambda name: {}),
             PlatformWeights({"linux/arm64": 100}),
             self._bind_as_told,
+            lambda pod, node: self.nominated.append((pod.metadata.uid, node)),
             self.metrics,
             Timing(WAIT, DEADLINE),
             lambda: self.not_ready,
@@ -146,6 +152,21 @@ async def test_an_image_that_cannot_be_read_is_not_waited_for_again(served: Serv
     answer = await served.ask("/filter", NAMES)
     assert time.monotonic() - began < WAIT / 2
     assert UNREACHABLE.message in answer["FailedAndUnresolvableNodes"]["arm-0"]
+
+
+async def test_a_pod_that_the_sample_has_no_node_for_is_nominated_and_not_refused() -> None:
+    served = Served(lambda cache: Delegate(cache, default_profile("default-scheduler"), 60.0))
+    served.resolver.go.set()
+    served.look_ups.seen(a_pod())
+    await asyncio.sleep(0.01)
+    answer = await served.ask("/filter", extender_args(names=["amd-0", "win-0"]))
+    assert answer["NodeNames"] == []
+    assert set(answer["FailedNodes"]) == {"amd-0", "win-0"}
+    ((pod, node),) = served.nominated
+    assert (pod, node in {"arm-0", "arm-1"}) == ("uid-web-0", True)
+    assert "extender_nominations_total 1.0" in served.metrics.exposition().decode()
+    assert not served.look_ups.of(a_pod()).refused
+    await served.look_ups.stop()
 
 
 async def test_preemption_and_priorities(served: Served) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from extender.loops.looking_up import MAX_STRANGERS, LookUps, PodName
+from extender.loops.looking_up import MAX_STRANGERS, LookUps
+from extender.loops.pod_writes import PodName
 from extender.metrics import Metrics
 from scheduler.api.pod import LocalObjectReference, Pod
 from scheduler.images.content import FailureCause, ImageAnswer, ImageFailure
@@ -139,6 +140,18 @@ async def test_a_refused_pod_is_woken_when_its_images_become_known(world: World,
     world.look_ups.refuse(a_pod(), look_up)
     world.resolver.answers.clear()
     await _until(lambda: world.woken == [PodName("shop", "web-0", "uid-web-0")])
+
+
+async def test_a_pod_refused_before_the_watch_has_shown_it_is_woken_when_it_does(world: World) -> None:
+    """kube-scheduler was told of it first, and would not hear of its images any more."""
+    pod = a_pod()
+    world.look_ups.refuse(pod, world.look_ups.of(pod))
+    assert world.woken == []
+    world.look_ups.seen(pod)
+    assert world.woken == [PodName("shop", "web-0", "uid-web-0")]
+    world.look_ups.gone("uid-web-0")
+    world.look_ups.seen(pod)
+    assert len(world.woken) == 1
 
 
 async def test_a_refused_pod_is_woken_when_its_tag_names_another_image(world: World) -> None:

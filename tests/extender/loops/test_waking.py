@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from extender.loops.looking_up import PodName
+from extender.loops.pod_writes import PodName
 from extender.loops.waking import ANNOTATION, Waking
 from scheduler.kube.requests import ApiClient
 from tests.kube.scripted_server import ScriptedServer
@@ -70,6 +70,25 @@ async def test_only_what_keeps_the_pod_waiting_is_a_problem(
     await asyncio.sleep(0.05)
     assert bool(problems) is told
     await waking.stop()
+
+
+async def test_a_bad_moment_of_the_api_server_does_not_leave_the_pod_asleep(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    answers = [503, 429, 200]
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        status = answers.pop(0)
+        return web.json_response({"kind": "Status", "code": status, "message": "m", "reason": "r"}, status=status)
+
+    server.always(ROUTE, answer)
+    problems: list[str] = []
+    waking = Waking(client, problems.append)
+    waking.wake(POD)
+    await _requests(server, 3)
+    await asyncio.sleep(0.05)
+    await waking.stop()
+    assert (answers, problems) == ([], [])
 
 
 async def test_switched_off_nothing_is_written(server: ScriptedServer, client: ApiClient) -> None:

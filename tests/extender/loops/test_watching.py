@@ -110,7 +110,7 @@ def test_an_object_that_makes_no_sense_costs_that_object() -> None:
 
 def test_a_namespace_that_changes_its_policy_is_told() -> None:
     changed: list[str] = []
-    watch = NamespaceWatch(changed.append)
+    watch = NamespaceWatch(Cache(), changed.append)
     watch.replaced([Namespace(metadata=ObjectMeta(name="shop"))])
     watch.modified(Namespace(metadata=ObjectMeta(name="shop", labels={"a": "b"})))
     assert changed == []
