@@ -16,7 +16,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -57,8 +57,9 @@ from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watches import cluster_watches
 from scheduler.loops.watching import EventSink, PodWatch
 from scheduler.loops.watching_selection import NamespaceLabelWatch
+from scheduler.oci.configured import registry_settings
 from scheduler.oci.resolver import Resolver
-from scheduler.oci.settings import InvalidRegistrySettings, RegistrySettings
+from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.arguments import ImagePlatformArgs, VolumeBindingArgs, arguments_of
 from scheduler.plugins.catalogue import make_profile
 from scheduler.plugins.image_platform import ImagePlatform
@@ -73,6 +74,9 @@ from scheduler.serving.tls import InvalidCertificates
 from scheduler.telemetry import logs
 from scheduler.telemetry.metrics import Metrics
 from scheduler.telemetry.traces import Traces
+
+if TYPE_CHECKING:
+    from scheduler.rpc.server import RpcServer
 
 log = structlog.get_logger()
 
@@ -252,6 +256,7 @@ class Scheduler:
             if settings.sharing.enabled
             else None
         )
+        self.rpc = self._rpc_server(settings, secrets) if settings.rpc.enabled else None
         reports = PodReports(self.cache, self.queue, cycles, decisions)
         self.server = HttpServer(
             settings.serving,
@@ -276,6 +281,8 @@ class Scheduler:
         try:
             port = await self.server.start()
             log.info("starting", server=self.client.server, health_port=port)
+            if self.rpc is not None:
+                log.info("serving gRPC", rpc_port=await self.rpc.start())
             async with asyncio.TaskGroup() as group:
                 main = group.create_task(self._run_loops())
                 await stop.wait()
@@ -283,6 +290,8 @@ class Scheduler:
                 self._stopping = True
                 main.cancel()
         finally:
+            if self.rpc is not None:
+                await self.rpc.stop(LOST_SECONDS)
             await self._stop_recorders(STOP_SECONDS)
             await self.resolver.close()
             await self.client.close()
@@ -361,6 +370,14 @@ class Scheduler:
         requests = LeaseRequests(self.lease_client, namespace, settings.resource_name)
         return Electing(requests, timing, self.leadership, on_problem=self._problem("lease"))
 
+    def _rpc_server(self, settings: Settings, secrets: PullSecrets | None) -> RpcServer:
+        """Imported here, since gRPC takes 12 MB of memory and only some serve it."""
+        from scheduler.rpc.known_cluster import KnownCluster
+        from scheduler.rpc.services import make_server
+
+        cluster = KnownCluster(self.cache, self.queue)
+        return make_server(settings, self.resolver, secrets, cluster, self.metrics.registry, self._problem("rpc"))
+
     async def _start_sharing(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Before the pods are read, so that what is shared spares asking registries; without, the start goes on."""
         if self.sharing is None:
@@ -415,34 +432,3 @@ def _unknown_policies(configuration: SchedulerConfiguration) -> dict[str, Unknow
         elif own is not None:
             policies[selection.scheduler_name] = parse_unknown_policy(own)
     return policies
-
-
-def registry_settings(settings: ImageSettings) -> RegistrySettings:
-    """The operator's settings about images, as the registry side takes them."""
-    registries = settings.registries
-    providers = registries.credential_providers
-    return RegistrySettings(
-        deadline=settings.timeout_seconds,
-        concurrency=registries.max_requests,
-        open_children=settings.deep_check,
-        cache_size=settings.cache_megabytes * 2**20,
-        tag_lifetime=settings.tag_lifetime_seconds,
-        stale_lifetime=settings.stale_days * 86_400,
-        share_by_digest=registries.share_by_digest,
-        use_proxies=registries.use_proxies,
-        plain_http=frozenset(registries.plain_http),
-        ca_files=tuple(map(Path, registries.ca_files)),
-        hosts_directory=_path(registries.hosts_directory),
-        registries_conf=_path(registries.registries_conf),
-        docker_configs=tuple(map(Path, registries.docker_configs)),
-        credential_providers=None if providers is None else Path(providers.config),
-        credential_provider_programs=None if providers is None else Path(providers.programs),
-        allowed=tuple(registries.allowed),
-        denied=tuple(registries.denied),
-        allow_loopback=registries.allow_loopback,
-        private_targets=tuple(registries.private_targets),
-    )
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)

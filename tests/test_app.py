@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from scheduler.app import registry_settings
 from scheduler.config.images import ImageSettings, RegistriesSettings
+from scheduler.oci.configured import registry_settings
 from scheduler.oci.settings import RegistrySettings
 
 REGISTRIES: list[tuple[str, Any, dict[str, Any]]] = [
