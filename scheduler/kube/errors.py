@@ -1,16 +1,12 @@
 """What can go wrong between us and the API server, as one small tree.
 
-Owns the errors of this package and their words. The HTTP library's own errors stop here (``unreachable``), and so do
-the API server's Status objects (``error_from_status``); callers react to classes, never to status numbers. Who retries
-what is decided where the request is made: ``retrying``, ``reflector``, ``binding``.
+Owns the errors of this package and how an API server's Status object becomes one (``error_from_status``); callers react
+to classes, never to status numbers. Who retries what is decided where the request is made: ``retrying``, ``reflector``,
+``binding``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-
-import aiohttp
 import msgspec
 
 _LONGEST_MESSAGE = 500
@@ -160,32 +156,6 @@ def _class_for(code: int, reason: str) -> type[ApiError]:
     if code >= 500:
         return ServerError
     return _BY_STATUS.get(code, ApiError)
-
-
-def unreachable(error: aiohttp.ClientError | OSError | asyncio.TimeoutError, seconds: float) -> Unreachable:
-    """Our error for the HTTP library's. ``seconds`` is the time that was allowed, for the message."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return Unreachable(f"its host name cannot be resolved ({error.os_error.strerror})", sent=False)
-        case aiohttp.ClientConnectorCertificateError():
-            return Unreachable(f"its certificate is not trusted ({error.certificate_error})", sent=False)
-        case aiohttp.ClientSSLError():
-            return Unreachable(f"no TLS connection ({error.os_error})", sent=False)
-        case aiohttp.ClientConnectorError():
-            return Unreachable(_reason(error.os_error), sent=False)
-        case aiohttp.ConnectionTimeoutError():
-            return Unreachable("no connection in time", sent=False)
-        case TimeoutError():
-            return Silent(f"no answer within {seconds:g} s", sent=True)
-        case aiohttp.ClientResponseError():
-            return Unreachable(f"it does not speak HTTP ({' '.join(error.message.split())})", sent=True)
-        case _:
-            return Unreachable(f"the connection was cut ({type(error).__name__})", sent=True)
-
-
-def _reason(error: OSError) -> str:
-    """The system's words ("Connection refused"); asyncio's own repeat the address."""
-    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def explain(error: ApiError, server: str) -> str:

@@ -1,7 +1,6 @@
 """Chunks of bytes as they arrive -> whole lines.
 
-aiohttp's own ``readline`` refuses lines above its buffer's size, and objects are larger than that; hence this one,
-which is bounded by its argument. A line without an end is dropped: it belongs to a connection that broke.
+Bounded by its argument. A line without an end is dropped: it belongs to a connection that broke.
 """
 
 from __future__ import annotations

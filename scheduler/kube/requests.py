@@ -1,35 +1,45 @@
 """HTTP requests to the API server.
 
-Owns the form of a request (Authorization, content types, timeouts) and turns answers into values or ``errors``; the
-connections are ``pool``'s. Repeats a request only after a 401, with fresh credentials; the HTTP library repeats GET,
-PUT and DELETE once when a kept connection turns out to be cut. What else may be repeated is known to the callers
-(``retrying``, ``reflector``, ``binding``).
+Owns the form of a request (its head, Authorization, content types, timeouts) and turns answers into values or
+``errors``; the connections are ``pool``'s, what goes over them is ``exchange``'s. Repeats a request after a 401, with
+fresh credentials, and GET, PUT and DELETE once when a kept connection turns out to be cut. What else may be repeated is
+known to the callers (``retrying``, ``reflector``, ``binding``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from scheduler.kube.credentials import Credentials, FixedCredentials
-from scheduler.kube.errors import MalformedAnswer, NotLeading, error_from_status, unreachable
+from scheduler.kube.errors import MalformedAnswer, NotLeading, Silent, Unreachable, error_from_status
+from scheduler.kube.exchange import Deadline
 from scheduler.kube.lines import split_lines
 from scheduler.kube.pool import ConnectionPool, Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+
+    from scheduler.kube.exchange import Answer, Exchange
 
 T = TypeVar("T")
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+
+_HEADERS = (
+    "User-Agent: multiarch-scheduler\r\n"
+    "Accept: application/json\r\n"
+    # A list costs more to decompress than to carry over a cluster's network.
+    "Accept-Encoding: identity\r\n"
+)
+_REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,10 +65,10 @@ class RequestSettings:
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Request:
     method: str
-    url: URL
+    target: str
     body: bytes | None
     content_type: str
-    timeout: aiohttp.ClientTimeout
+    deadline: Deadline
 
 
 class ApiClient:
@@ -78,9 +88,13 @@ class ApiClient:
         self._base = self._endpoint.server.rstrip("/")
         self._credentials = credentials or FixedCredentials()
         self._settings = settings or RequestSettings()
-        self._pool = ConnectionPool(self._endpoint, self._settings.connections, self._settings.keep_alive)
+        limits = self._settings
+        self._pool = ConnectionPool(self._endpoint, limits.connections, limits.keep_alive, limits.connect_timeout)
         self._certificates = self._credentials.certificates
-        self._call_timeout = self._timeout(total=self._settings.timeout)
+        server = urlsplit(self._base)
+        self._prefix = self._base if self._pool.is_plain_proxy else server.path
+        proxy = self._pool.proxy_authorization if self._pool.is_plain_proxy else None
+        self._headers = f"Host: {server.netloc}\r\n{_HEADERS}" + (f"Proxy-Authorization: {proxy}\r\n" if proxy else "")
         self._may_write: Callable[[], bool] = lambda: True
 
     def apart(self, connections: int) -> ApiClient:
@@ -138,14 +152,8 @@ class ApiClient:
         seconds: float | None = None,
     ) -> bytes:
         """The answer's body. ``seconds`` bounds the whole call, by default as the settings say."""
-        timeout = self._call_timeout if seconds is None else self._timeout(total=seconds)
-        request = _Request(method, self._url(path, query), body, content_type, timeout)
-        try:
-            response = await self._answer(request, stream=False)
-            async with response:
-                return await response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise unreachable(error, timeout.total or 0) from error
+        request = self._request(method, path, query, body, content_type, seconds or self._settings.timeout)
+        return (await self._granted(lambda authorization: self._call(request, authorization))).body
 
     async def stream(
         self, path: str, *, query: Mapping[str, str | int] | None = None, idle_seconds: float = 300.0
@@ -155,52 +163,65 @@ class ApiClient:
         Raises Silent when nothing comes for ``idle_seconds``, and Unreachable for a cut connection; what was received
         of an unfinished line is dropped.
         """
-        timeout = self._timeout(silence=idle_seconds)
-        request = _Request("GET", self._url(path, query), None, JSON, timeout)
+        request = self._request("GET", path, query, None, JSON, idle_seconds)
+        opened: list[Exchange] = []
+
+        async def open_one(authorization: str | None) -> Answer:
+            opened.append(await self._pool.begin(request.deadline))
+            return await _opened(opened[-1], request, self._encoded(request, authorization))
+
         try:
-            response = await self._answer(request, stream=True)
-            async with response:
-                async for line in split_lines(response.content.iter_any(), self._settings.longest_line):
-                    yield line
-        except (aiohttp.ClientError, OSError) as error:
-            raise unreachable(error, idle_seconds) from error
+            await self._granted(open_one)
+            async for line in split_lines(opened[-1].chunks(idle_seconds), self._settings.longest_line):
+                yield line
+        finally:
+            for exchange in opened:
+                self._pool.end(exchange)
 
     async def close(self) -> None:
         """Close all connections; requests under way fail. May be called twice."""
-        await self._pool.close()
+        self._pool.close()
 
-    async def _answer(self, request: _Request, *, stream: bool) -> aiohttp.ClientResponse:
-        """An answer that grants the request, its body unread; raises the ApiError of any other."""
+    async def _granted(self, send: Callable[[str | None], Awaitable[Answer]]) -> Answer:
+        """The answer to what ``send`` sends with an Authorization. Raises the ApiError of one that refuses."""
         authorization = await self._credentials.authorization()
-        response = await self._send(request, authorization, stream=stream)
-        if response.status == 401 and await self._renewed(authorization):
-            response.release()
-            response = await self._send(request, await self._credentials.authorization(), stream=stream)
-        if response.status < 300:
-            return response
-        async with response:
-            body = await response.read()
-        raise error_from_status(body, http_status=response.status, retry_after=response.headers.get("Retry-After"))
+        self._follow_certificates()
+        answer = await send(authorization)
+        if answer.status == 401 and await self._renewed(authorization):
+            self._follow_certificates()
+            answer = await send(await self._credentials.authorization())
+        if answer.status < 300:
+            return answer
+        raise error_from_status(answer.body, http_status=answer.status, retry_after=answer.retry_after)
 
-    async def _send(self, request: _Request, authorization: str | None, *, stream: bool) -> aiohttp.ClientResponse:
+    async def _call(self, request: _Request, authorization: str | None) -> Answer:
+        encoded = self._encoded(request, authorization)
+        exchange = await self._pool.borrow(request.deadline)
+        try:
+            return await self._ask(exchange, request, encoded)
+        except Silent:
+            raise
+        except Unreachable:
+            is_stale = exchange.idle_since is not None and not exchange.answered
+            if not is_stale or request.method not in _REPEATABLE:
+                raise
+        finally:
+            self._pool.give_back(exchange)
+        exchange = await self._pool.borrow(request.deadline, fresh=True)
+        try:
+            return await self._ask(exchange, request, encoded)
+        finally:
+            self._pool.give_back(exchange)
+
+    async def _ask(self, exchange: Exchange, request: _Request, encoded: bytes) -> Answer:
+        if request.method != "GET" and not self._may_write():
+            raise NotLeading("not sent, because this scheduler does not lead")
+        return await exchange.ask(encoded, request.deadline)
+
+    def _follow_certificates(self) -> None:
         if self._credentials.certificates != self._certificates:
             self._certificates = self._credentials.certificates
             self._pool.renew()
-        if request.method != "GET" and not self._may_write():
-            raise NotLeading("not sent, because this scheduler does not lead")
-        session = self._pool.streams if stream else self._pool.calls
-        headers = {} if authorization is None else {"Authorization": authorization}
-        if request.body is not None:
-            headers["Content-Type"] = request.content_type
-        return await session.request(
-            request.method,
-            request.url,
-            data=request.body,
-            headers=headers,
-            timeout=request.timeout,
-            server_hostname=self._endpoint.tls_server_name,
-            allow_redirects=False,  # the Authorization header is for this server alone
-        )
 
     async def _renewed(self, authorization: str | None) -> bool:
         """Whether there is a new token or certificate since ``authorization`` was refused."""
@@ -210,9 +231,35 @@ class ApiClient:
             await self._credentials.authorization() != authorization or self._credentials.certificates != certificates
         )
 
-    def _timeout(self, *, total: float | None = None, silence: float | None = None) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=total, sock_connect=self._settings.connect_timeout, sock_read=silence)
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        body: bytes | None,
+        content_type: str,
+        seconds: float,
+    ) -> _Request:
+        target = self._prefix + (f"{path}?{urlencode(query)}" if query else path)
+        if not target.isascii() or not target.isprintable() or " " in target:
+            raise ValueError(f"{target!r} cannot be asked for")  # it would end the request's first line, or more
+        deadline = Deadline(seconds, asyncio.get_running_loop().time() + seconds)
+        return _Request(method, target, body, content_type, deadline)
 
-    def _url(self, path: str, query: Mapping[str, str | int] | None) -> URL:
-        text = self._base + path
-        return URL(f"{text}?{urlencode(query)}" if query else text, encoded=True)
+    def _encoded(self, request: _Request, authorization: str | None) -> bytes:
+        """As it goes over the wire."""
+        head = f"{request.method} {request.target} HTTP/1.1\r\n{self._headers}"
+        if authorization is not None:
+            head += f"Authorization: {authorization}\r\n"
+        if request.body is None:
+            return f"{head}\r\n".encode("latin-1")
+        head += f"Content-Type: {request.content_type}\r\nContent-Length: {len(request.body)}\r\n\r\n"
+        return head.encode("latin-1") + request.body
+
+
+async def _opened(exchange: Exchange, request: _Request, encoded: bytes) -> Answer:
+    """The head of the answer if it grants the request, and the whole of it if not."""
+    answer = await exchange.open(encoded, request.deadline)
+    if answer.status < 300:
+        return answer
+    return answer._replace(body=b"".join([chunk async for chunk in exchange.chunks(request.deadline.seconds)]))

@@ -274,7 +274,6 @@ async def test_the_wait_for_the_server_says_which_server_and_why(server: Scripte
     server.script(
         VERSION,
         dropped,
-        dropped,  # the HTTP library asks twice
         refused(401, "Unauthorized", "Unauthorized"),
         refused(403, "Forbidden", "forbidden: User cannot get path"),
         refused(503, "ServiceUnavailable", "shutting down", Retry_After="90"),

@@ -251,7 +251,7 @@ async def test_nothing_of_a_list_that_breaks_off_is_delivered(server: ScriptedSe
         [refused(500)],
         [refused(429)],
         [refused(403, "Forbidden")],
-        [dropped, dropped],  # after the first the HTTP library tries once more by itself
+        [dropped],
     ],
 )
 async def test_a_watch_that_is_refused_does_not_lose_its_place(
