@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help venv demo demo-real test test-real real-binaries lint format bench lock clean
+.PHONY: help venv demo demo-real test test-real real-binaries lint format bench bench-e2e lock clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(READY) ## make the virtual environment from the lock (the other targets do it when needed)
 
@@ -53,6 +53,9 @@ bench: $(READY) ## measure the decision core, image look-ups and the whole proce
 	@$(BIN)/python -m bench.core
 	@$(BIN)/python -m bench.images
 	@$(BIN)/python -m bench.service
+
+bench-e2e: real-binaries ## measure the service against kube-scheduler on a real control plane (25 minutes)
+	@$(BIN)/python -m bench.e2e $(ARGS)
 
 lock: ## renew the requirement locks from pyproject.toml (needs uv)
 	@requirements/renew
