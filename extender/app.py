@@ -41,7 +41,6 @@ from scheduler.kube.errors import InvalidConnection
 from scheduler.kube.requests import ApiClient
 from scheduler.kube.secrets import PullSecrets
 from scheduler.oci.configured import registry_settings
-from scheduler.oci.configured import registry_settings
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.catalogue import default_profile
