@@ -46,7 +46,13 @@ async def explain_live(
     except InvalidConnection as error:
         raise CannotExplain(str(error)) from error
     questions = ImageQuestions(client, plain_http)
-    spinner = Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True)
+    spinner = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
     try:
         with spinner:
             task = spinner.add_task(f"reading pod {namespace}/{name}")

@@ -58,7 +58,14 @@ async def report_live(
     except InvalidConnection as error:
         raise CannotReport(str(error)) from error
     questions = ImageQuestions(client, plain_http)
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console, transient=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
     try:
         with bar:
             task = bar.add_task("reading the cluster", total=None)

@@ -1,0 +1,57 @@
+"""The commands that run something until it is stopped: the scheduler, and the demo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from scheduler.config.settings import LogLevel
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file. Default: every setting's default.")
+@click.option("--kubeconfig", help="How to reach the API server. Default: the setting kube.kubeconfig.")
+@click.option("--context", help="Context of the kubeconfig. Default: the setting kube.context.")
+@click.option("--port", type=click.IntRange(0, 65535), help="For health and metrics; 0: any. Default: serving.port.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: logging.level.")
+@click.option(
+    "--leader-elect/--no-leader-elect", default=None, help="Default: leaderElection.leaderElect, which is true."
+)
+def run(
+    config: Path | None,
+    kubeconfig: str | None,
+    context: str | None,
+    port: int | None,
+    log_level: LogLevel | None,
+    leader_elect: bool | None,
+) -> None:
+    """Run the scheduler until SIGTERM or Ctrl-C."""
+    from scheduler.app import run_scheduler
+    from scheduler.config.settings import InvalidSettings, Settings, read_settings, with_overrides
+
+    try:
+        settings = read_settings(config) if config is not None else Settings()
+        settings = with_overrides(
+            settings,
+            kubeconfig=kubeconfig,
+            context=context,
+            port=port,
+            log_level=log_level,
+            leader_elect=leader_elect,
+        )
+    except InvalidSettings as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(run_scheduler(settings))
+
+
+@click.command()
+@click.option("--serve", is_flag=True, help="Keep the cluster running afterwards, for kubectl; Ctrl-C ends it.")
+def demo(serve: bool) -> None:
+    """Watch the whole job being done on an embedded cluster of ARM, x86 and Windows nodes."""
+    from scheduler.sandbox.demo import run_demo
+
+    sys.exit(run_demo(serve=serve))
