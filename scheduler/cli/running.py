@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), help="For health and metrics; 0: any. Default: serving.port.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: logging.level.")
 @click.option(
+    "-v", "verbosity", type=click.IntRange(0, 10), help="Up to 1: warnings; 2: decisions too; from 4: details."
+)
+@click.option(
     "--leader-elect/--no-leader-elect", default=None, help="Default: leaderElection.leaderElect, which is true."
 )
 def run(
@@ -27,11 +30,16 @@ def run(
     context: str | None,
     port: int | None,
     log_level: LogLevel | None,
+    verbosity: int | None,
     leader_elect: bool | None,
 ) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C."""
     from scheduler.app import run_scheduler
     from scheduler.config.settings import InvalidSettings, Settings, read_settings, with_overrides
+    from scheduler.telemetry.logs import level_of
+
+    if verbosity is not None and log_level is not None:
+        raise click.UsageError("--log-level and -v say the same in two ways: give one of them.")
 
     try:
         settings = read_settings(config) if config is not None else Settings()
@@ -40,7 +48,7 @@ def run(
             kubeconfig=kubeconfig,
             context=context,
             port=port,
-            log_level=log_level,
+            log_level=log_level if verbosity is None else level_of(verbosity),
             leader_elect=leader_elect,
         )
     except InvalidSettings as error:

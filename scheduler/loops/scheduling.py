@@ -139,3 +139,4 @@ class Scheduling:
         pod = queued.pod
         decision = Decision(time.time(), pod.metadata.uid, pod.spec.scheduler_name, queued.attempts, took, **found)
         self._decisions.note(pod.key, decision)
+        log.debug("decided", pod=pod.key, attempt=queued.attempts, took=took, **found)

@@ -11,7 +11,14 @@ import sys
 
 import structlog
 
-from scheduler.config.settings import LoggingSettings
+from scheduler.config.settings import LoggingSettings, LogLevel
+
+
+def level_of(verbosity: int) -> LogLevel:
+    """For people who know ``-v`` of Kubernetes' components: 2 shows what was decided, 4 and more the details."""
+    if verbosity >= 4:
+        return "debug"
+    return "info" if verbosity >= 2 else "warning"
 
 
 def configure(settings: LoggingSettings) -> None:

@@ -48,3 +48,22 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
     logs.configure(LoggingSettings(level="warning"))
     structlog.get_logger().info("scheduled")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "shown"),
+    [
+        (0, ["warned"]),
+        (1, ["warned"]),
+        (2, ["warned", "told"]),
+        (3, ["warned", "told"]),
+        (4, ["warned", "told", "more"]),
+    ],
+)
+def test_a_higher_verbosity_shows_more(verbosity: int, shown: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(LoggingSettings(level=logs.level_of(verbosity), format="json"))
+    log = structlog.get_logger()
+    log.warning("warned")
+    log.info("told")
+    log.debug("more")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == shown
