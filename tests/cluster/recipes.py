@@ -3,8 +3,9 @@
 A module folder holds only `go.mod` and `go.sum`: its `tool` lines name the commands, its `require` lines pin every
 dependency, and `go.sum` proves what was downloaded. The rows have a module each because their dependencies disagree.
 To move one to another version: `go get -tool <command>@<version> && go mod tidy` in its folder; Kubernetes also needs
-its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder. The oracle is a
-program of ours on the same release: its module holds its source too, in `tests/oracle/program/`.
+its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder. Two are programs of
+ours on the same release, whose modules hold their source too: the oracle, in `tests/oracle/program/`, and the autoscaler
+that asks an expander, in `tests/rpc/program/`.
 
 Nothing runs here; `binaries` builds, and `toolchain` finds the Go to build with.
 """
@@ -138,6 +139,7 @@ RECIPES = (
     ),
     Recipe("kubectl", "kubernetes", "k8s.io/kubernetes", "cmd/kubectl", 30, variables=_KUBERNETES_VARIABLES),
     ProgramRecipe("oracle", "oracle/program", "k8s.io/kubernetes", "", 160),
+    ProgramRecipe("autoscaler", "rpc/program", "k8s.io/api", "", 60),
     Recipe("kwok", "kwok", "sigs.k8s.io/kwok", "cmd/kwok", 70, files=_KWOK_STAGES),
     Recipe("registry", "registry", "github.com/distribution/distribution/v3", "cmd/registry", 53),
     Recipe("regctl", "regctl", "github.com/regclient/regclient", "cmd/regctl", 4),
