@@ -4,8 +4,8 @@ A module folder holds only `go.mod` and `go.sum`: its `tool` lines name the comm
 dependency, and `go.sum` proves what was downloaded. The rows have a module each because their dependencies disagree.
 To move one to another version: `go get -tool <command>@<version> && go mod tidy` in its folder; Kubernetes also needs
 its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder. Two are programs of
-ours on the same release, whose modules hold their source too: the oracle, in `tests/oracle/program/`, and the autoscaler
-that asks an expander, in `tests/rpc/program/`.
+ours on the same release, whose modules hold their source too: the oracle, in `tests/oracle/program/`, and the
+autoscaler that asks an expander, in `tests/rpc/program/`.
 
 Nothing runs here; `binaries` builds, and `toolchain` finds the Go to build with.
 """
