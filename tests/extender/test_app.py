@@ -176,3 +176,53 @@ async def test_what_keeps_it_from_serving_ends_it_with_a_message(
 def _resident(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return next(float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
+async def test_delegated_it_knows_namespaces_by_their_labels(stage: SandboxStage, tmp_path: Path) -> None:
+    """A pod that wants to be beside those of certain namespaces finds them."""
+    await create(stage, [a_namespace("storage", {"tier": "data"}), a_namespace("other", {})], "/api/v1/namespaces")
+    for namespace, where in (("storage", "arm64-1"), ("other", "arm64-0")):
+        await create(stage, [placed("db", where, stage, namespace)], f"/api/v1/namespaces/{namespace}/pods")
+    pod = await a_pod_of_the_cluster(stage)
+    term = {
+        "namespaceSelector": {"matchLabels": {"tier": "data"}},
+        "labelSelector": {"matchLabels": {"app": "db"}},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    pod["spec"]["affinity"] = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    async with running(stage, tmp_path, "answering: {delegated: true}") as extender:
+        _, answer = await extender.post("filter", {"Pod": pod, "Nodes": None, "NodeNames": list(NODES)})
+        assert answer["NodeNames"] == ["arm64-1"]
+
+
+async def test_delegated_it_spreads_the_pods_of_a_service(stage: SandboxStage, tmp_path: Path) -> None:
+    """kube-scheduler's default constraints: without the service, the emptier node would be the better one."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": "default"}}
+    service["spec"] = {"selector": {"app": "inference"}, "ports": [{"port": 80}]}
+    pods = [placed("inference", "arm64-0", stage, name=f"first-{number}", cpu="10m") for number in range(3)]
+    pods.append(placed("batch", "arm64-1", stage, cpu="2"))
+    await create(stage, pods, PODS)
+    pod = await a_pod_of_the_cluster(stage)
+    for given, expected in (([], "arm64-0"), ([service], "arm64-1")):
+        await create(stage, given, "/api/v1/namespaces/default/services")
+        async with running(stage, tmp_path, "answering: {delegated: true}") as extender:
+            _, answer = await extender.post("filter", {"Pod": pod, "Nodes": None, "NodeNames": list(NODES)})
+            assert answer["NodeNames"] == [expected]
+
+
+def a_namespace(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def placed(
+    app: str, node: str, stage: SandboxStage, namespace: str = "default", *, name: str = "", cpu: str = "100m"
+) -> dict[str, Any]:
+    """A pod that is on a node already."""
+    container = {"name": "main", "image": f"{stage.registry}/shop/inference:0.9"}
+    container["resources"] = {"requests": {"cpu": cpu, "memory": "64Mi"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name or app, "namespace": namespace, "labels": {"app": app}},
+        "spec": {"nodeName": node, "containers": [container]},
+    }
