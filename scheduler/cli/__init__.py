@@ -11,7 +11,7 @@ import click
 from scheduler.cli.asking import explain, platforms, report
 from scheduler.cli.completion import completion
 from scheduler.cli.offline import check_config, evaluate, simulate
-from scheduler.cli.running import demo, run
+from scheduler.cli.running import demo, expander, run
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -34,7 +34,7 @@ def version() -> None:
     click.echo(f"multiarch-scheduler {installed('multiarch-scheduler')}")
 
 
-for _command in (run, demo, explain, report, platforms, simulate, evaluate, check_config, completion):
+for _command in (run, expander, demo, explain, report, platforms, simulate, evaluate, check_config, completion):
     main.add_command(_command)
 for _command in (explain, report, platforms, simulate):
     kubectl_plugin.add_command(_command)

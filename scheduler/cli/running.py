@@ -1,4 +1,4 @@
-"""The commands that run something until it is stopped: the scheduler, and the demo."""
+"""The commands that run something until it is stopped: the scheduler, the gRPC services alone, and the demo."""
 
 from __future__ import annotations
 
@@ -54,6 +54,40 @@ def run(
     except InvalidSettings as error:
         raise click.ClickException(str(error)) from error
     sys.exit(run_scheduler(settings))
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file. Default: every setting's default.")
+@click.option("--kubeconfig", help="Who reads pull secrets. Default: the setting kube.kubeconfig.")
+@click.option("--context", help="Context of the kubeconfig. Default: the setting kube.context.")
+@click.option("--port", type=click.IntRange(0, 65535), help="For health and metrics; 0: any. Default: serving.port.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: logging.level.")
+def expander(
+    config: Path | None, kubeconfig: str | None, context: str | None, port: int | None, log_level: LogLevel | None
+) -> None:
+    """Answer cluster-autoscaler's gRPC expander, and the ImagePlatform API, without scheduling.
+
+    The groups rpc, images, kube, serving and logging of the settings hold. Runs until SIGTERM or Ctrl-C.
+    """
+    import msgspec
+
+    from scheduler.commands.expander import run_expander
+    from scheduler.config.rpc import check_rpc
+    from scheduler.config.settings import InvalidSettings, Settings, read_settings, with_overrides
+
+    try:
+        settings = read_settings(config) if config is not None else Settings()
+        settings = msgspec.structs.replace(settings, rpc=msgspec.structs.replace(settings.rpc, enabled=True))
+        check_rpc(settings.rpc, "settings" if config is None else str(config))
+    except InvalidSettings as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(
+        run_expander(
+            with_overrides(
+                settings, kubeconfig=kubeconfig, context=context, port=port, log_level=log_level, leader_elect=None
+            )
+        )
+    )
 
 
 @click.command()
