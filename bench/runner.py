@@ -20,6 +20,7 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import PodInfo, make_pod_info
+from scheduler.cluster.volumes.reservation import reserve
 from scheduler.commands.snapshot import read_object
 from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.images.content import ContentKind, ImageContent, IndexEntry
@@ -69,20 +70,41 @@ class CoreRunner:
         for step in self._workload.steps(params):
             match step.op:
                 case CreateNodes() | CreateAny():
-                    for document in step.objects():
-                        read_object(self.cache, msgspec.Raw(document), (), self._workload.name, step.template.kind)
+                    self.create(step)
                 case CreatePods():
-                    for info in self._infos(step):
-                        self._place(info)
+                    for info in self.infos(step):
+                        self.place(info)
                 case Churn() as churn:
                     churns.append((churn, step))
                 case MeasurePods(outcome=outcome):
-                    infos = list(self._infos(step))
+                    infos = list(self.infos(step))
                     happens = [_Churning(self, churn, beside, len(infos)) for churn, beside in churns]
-                    decide = self._place if outcome == "placed" else self._refuse
+                    decide = self.place if outcome == "placed" else self._refuse
                     seconds += _timed(infos, decide, happens)
                     decisions += len(infos)
         return Measurement(self._workload.name, params["nodes"], decisions, seconds)
+
+    def create(self, step: Step) -> None:
+        """All objects of the step are there."""
+        for document in step.objects():
+            read_object(self.cache, msgspec.Raw(document), (), self._workload.name, step.template.kind)
+
+    def infos(self, step: Step) -> Iterator[PodInfo]:
+        """All pods of the step, ready to be decided."""
+        for document in step.objects():
+            pod = self._admitted(_PODS.decode(document))
+            images = tuple(ResolvedImage(image, self._content(image.image)) for image in pod_images(pod))
+            yield make_pod_info(pod, images, self.cache.classes)
+
+    def place(self, info: PodInfo) -> None:
+        """Decide and assume, as the scheduling loop does."""
+        decision = self.cycle.decide(info)
+        if not isinstance(decision, Placed):
+            raise WrongOutcome(f"{info.key} found no node: {decision.fit_error.message}")
+        self.cache.assume(info, decision.node)
+        if info.pod_class.volumes.claims:
+            self._reserve(info, decision.node)
+        self._placed.append(info.pod)
 
     def step_churn(self, churn: Churn, made: Node | Pod | None, there: deque[Node | Pod]) -> None:
         """One step: ``made`` joins, and what must go for it goes. ``there`` are those that joined before."""
@@ -106,24 +128,17 @@ class CoreRunner:
         else:
             self.cache.remove_pod(thing)
 
-    def _place(self, info: PodInfo) -> None:
-        """Decide and assume, as the scheduling loop does."""
-        decision = self.cycle.decide(info)
-        if not isinstance(decision, Placed):
-            raise WrongOutcome(f"{info.key} found no node: {decision.fit_error.message}")
-        self.cache.assume(info, decision.node)
-        self._placed.append(info.pod)
+    def _reserve(self, info: PodInfo, name: str) -> None:
+        """Volumes are given to the pod's claims, as before a binding."""
+        nodes = self.cache.nodes
+        row = nodes.row_of(name)
+        if row is not None:
+            reserve(nodes.volumes, info.pod_class.volumes, nodes.node(row))
 
     def _refuse(self, info: PodInfo) -> None:
         decision = self.cycle.decide(info)
         if isinstance(decision, Placed):
             raise WrongOutcome(f"{info.key} found a node: {decision.node}")
-
-    def _infos(self, step: Step) -> Iterator[PodInfo]:
-        for document in step.objects():
-            pod = self._admitted(_PODS.decode(document))
-            images = tuple(ResolvedImage(image, self._content(image.image)) for image in pod_images(pod))
-            yield make_pod_info(pod, images, self.cache.classes)
 
     def _admitted(self, pod: Pod) -> Pod:
         """With a uid, which every API server gives."""
