@@ -25,7 +25,7 @@ from scheduler.images.node_platform import node_platform, typical_node
 from scheduler.images.platform import parse_platform
 from scheduler.images.pod_images import pod_images
 from scheduler.kube.connection import connect
-from scheduler.kube.errors import ApiError, InvalidConnection, MalformedAnswer
+from scheduler.kube.errors import ApiError, InvalidConnection, MalformedAnswer, NotFound
 from scheduler.kube.requests import ApiClient
 
 ALWAYS_TOLD = ("linux/amd64", "linux/arm64")
@@ -101,6 +101,8 @@ async def _workloads(client: ApiClient, namespaces: frozenset[str], notes: list[
                 workload = read_workload(kind, document)
                 if workload is not None and (not namespaces or workload.pod.metadata.namespace in namespaces):
                     found.append(workload)
+        except NotFound:
+            continue  # a cluster that does not serve this kind has none
         except msgspec.DecodeError as error:
             notes.append(f"a {kind} could not be read: {error}")
         except ApiError as error:
