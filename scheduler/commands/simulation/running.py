@@ -1,9 +1,9 @@
 """The run: every pending pod goes through the queue and the scheduling cycle until nothing moves any more.
 
-Owns what takes the place of the cluster: a placed pod counts at once, victims of a preemption are gone at once, and
-both wake waiting pods by the plugins' hints, as the watch would. Time stands still while there is something to try;
-then the five minutes pass after which the queue tries the rest again, until that changes nothing. Victims are not made
-anew.
+Owns what takes the place of the cluster: a placed pod counts at once, victims of a preemption are gone at once, so that
+the pod they left their room is decided again before any other, and both wake waiting pods by the plugins' hints, as the
+watch would. Time stands still while there is something to try; then the five minutes pass after which the queue tries
+the rest again, until that changes nothing. Victims are not made anew.
 """
 
 from __future__ import annotations
@@ -107,10 +107,12 @@ class Run:
         info = make_pod_info(pod, None if self._images is None else queued.images, self._cache.classes)
         try:
             decision = cycle.decide(info)
+            while isinstance(decision, Unschedulable) and self._finds_room(info, cycle, decision):
+                decision = cycle.decide(info)
             if isinstance(decision, Placed):
                 self._place(info, decision.node)
             else:
-                self._find_room(queued, info, cycle, decision)
+                self._queue.park(queued.uid, decision.fit_error.rejecting_plugins, self._now)
         except (AttemptError, BindingFailed) as error:  # it would come again: nothing but the pod has to change
             self._queue.done(queued.uid)
             self._withdraw(pod)
@@ -133,7 +135,8 @@ class Run:
         spec = msgspec.structs.replace(info.pod.spec, node_name=node)
         self._happened(EventKind.ASSIGNED_POD_ADD, None, msgspec.structs.replace(info.pod, spec=spec))
 
-    def _find_room(self, queued: QueuedPod, info: PodInfo, cycle: SchedulingCycle, decision: Unschedulable) -> None:
+    def _finds_room(self, info: PodInfo, cycle: SchedulingCycle, decision: Unschedulable) -> bool:
+        """Whether room was made, so that the pod is to be decided again."""
         fit_error = decision.fit_error
         result = self._post_filter(info, cycle, decision)
         message = fit_error.message if result is None else f"{fit_error.message} {result.message}"
@@ -141,11 +144,11 @@ class Run:
         chosen = None if result is None else result.chosen
         if chosen is not None:
             self._cache.nominate(info.pod, chosen.node)
-        elif not fit_error.nodes or (result is not None and result.nominating is Nominating.SET):
-            self._withdraw(info.pod)
-        self._queue.park(queued.uid, fit_error.rejecting_plugins, self._now)
-        if chosen is not None:
             self._make_room(info.pod, chosen)
+            return True
+        if not fit_error.nodes or (result is not None and result.nominating is Nominating.SET):
+            self._withdraw(info.pod)
+        return False
 
     def _post_filter(self, info: PodInfo, cycle: SchedulingCycle, decision: Unschedulable) -> PostFilterResult | None:
         """The framework's answer; asked once for all pods that are alike, while nothing changes."""
