@@ -23,6 +23,7 @@ from scheduler.api.pod import Pod
 from scheduler.api.storage import StorageObject
 from scheduler.api.workloads import Workload
 from scheduler.cluster.disruption_budgets import DisruptionBudgets
+from scheduler.cluster.importance import Importance, importance
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.nominations import Nominations
 from scheduler.cluster.pod_class import PodClasses
@@ -83,8 +84,9 @@ class Cache:
         self.workloads = Workloads()
         self.matchers = Matchers(self.namespaces)
         self.carried_terms = CarriedTerms(self.namespaces)
-        self.nominations = Nominations()
+        self.nominations = Nominations(self.nodes.row_of)
         self.budgets = DisruptionBudgets()
+        self.importance = Importance(self.nodes, self.pods_on, self.budgets)
         self._pods: dict[str, PlacedPod] = {}
         self._on_node: dict[str, dict[str, PlacedPod]] = {}
         self._assumed: dict[str, Pod] = {}
@@ -257,7 +259,7 @@ class Cache:
         known = self._pods.get(uid)
         if known is not None:
             if known.counts_like(placed):
-                known.pod = placed.pod
+                self._replace(known, placed.pod)
                 return
             self._uncount(uid, known)
         self._pods[uid] = placed
@@ -265,6 +267,13 @@ class Cache:
         row = self.nodes.row_of(placed.node)
         if row is not None:
             self._place(row, placed)
+
+    def _replace(self, known: PlacedPod, pod: Pod) -> None:
+        """News of a pod that take nothing more or less of its node."""
+        before, known.pod = known.pod, pod
+        row = self.nodes.row_of(known.node)
+        if row is not None and importance(before) != importance(pod):
+            self.importance.touch(row)
 
     def _take_off(self, uid: str) -> None:
         self._assumed.pop(uid, None)

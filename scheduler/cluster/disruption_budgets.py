@@ -6,26 +6,39 @@ preemption is in ``framework.preemption``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from scheduler.api.pod import Pod
 from scheduler.api.policy import PodDisruptionBudget
 
+MAX_REMEMBERED = 16_384
+"""Distinct labels of pods for which it is remembered which budgets select them."""
+
 
 class DisruptionBudgets:
     """By namespace and name."""
 
     def __init__(self) -> None:
+        self.version = 0
+        """Rises whenever a budget comes, changes or goes."""
+        self.selection = 0
+        """Rises when budgets may select other pods than before."""
         self._budgets: dict[str, dict[str, PodDisruptionBudget]] = {}
+        self._guarding: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[str, ...]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._budgets)
 
     def put(self, budget: PodDisruptionBudget) -> None:
         """A budget is there, or changed."""
-        self._budgets.setdefault(budget.metadata.namespace, {})[budget.metadata.name] = budget
+        known = self._budgets.setdefault(budget.metadata.namespace, {})
+        before = known.get(budget.metadata.name)
+        known[budget.metadata.name] = budget
+        self.version += 1
+        if before is None or before.spec != budget.spec:
+            self._select_anew()
 
     def drop(self, budget: PodDisruptionBudget) -> None:
         """A budget is gone."""
@@ -33,6 +46,24 @@ class DisruptionBudgets:
         known.pop(budget.metadata.name, None)
         if not known:
             self._budgets.pop(budget.metadata.namespace, None)
+        self.version += 1
+        self._select_anew()
+
+    def __iter__(self) -> Iterator[PodDisruptionBudget]:
+        for budgets in self._budgets.values():
+            yield from budgets.values()
+
+    def guarding(self, namespace: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """The names of the budgets that select pods with these labels in a namespace, in the order they count."""
+        key = (namespace, tuple(labels.items()))
+        found = self._guarding.get(key)
+        if found is None:
+            if len(self._guarding) >= MAX_REMEMBERED:
+                self._guarding.clear()
+            budgets = self._budgets.get(namespace, {}) if labels else {}
+            found = tuple(name for name, budget in budgets.items() if _selects(budget, labels))
+            self._guarding[key] = found
+        return found
 
     def exceeding(self, pods: Iterable[Pod]) -> list[bool]:
         """Of each pod, whether a budget would be exceeded if it and those before it in the list went.
@@ -51,13 +82,10 @@ class DisruptionBudgets:
             self.put(msgspec.structs.replace(budget, status=status))
 
     def _selecting(self, pod: Pod) -> Iterator[PodDisruptionBudget]:
-        labels = pod.metadata.labels
-        budgets = self._budgets.get(pod.metadata.namespace) if labels else None
-        for budget in (budgets or {}).values():
-            selector = budget.spec.selector
-            if selector is None or not (selector.match_labels or selector.match_expressions):
-                continue
-            if selector.selects(labels) and pod.metadata.name not in budget.status.disrupted_pods:
+        budgets = self._budgets.get(pod.metadata.namespace, {})
+        for name in self.guarding(pod.metadata.namespace, pod.metadata.labels) if budgets else ():
+            budget = budgets[name]
+            if pod.metadata.name not in budget.status.disrupted_pods:
                 yield budget
 
     def _exceeds(self, pod: Pod, allowed: dict[str, int]) -> bool:
@@ -67,3 +95,14 @@ class DisruptionBudgets:
             if left < 0:
                 return True
         return False
+
+    def _select_anew(self) -> None:
+        self.selection += 1
+        self._guarding.clear()
+
+
+def _selects(budget: PodDisruptionBudget, labels: Mapping[str, str]) -> bool:
+    selector = budget.spec.selector
+    if selector is None or not (selector.match_labels or selector.match_expressions):
+        return False
+    return selector.selects(labels)

@@ -6,8 +6,10 @@ Owns who is nominated where (upstream: ``pkg/scheduler/backend/queue/nominator.g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from scheduler.cluster.change_log import ChangeLog
 
 if TYPE_CHECKING:
     from scheduler.cluster.cache import PlacedPod
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 class Nominations:
     """By the uid of the pod, and by node. Of each, what it would take of its node, as if it were placed there."""
 
-    def __init__(self) -> None:
+    def __init__(self, row_of: Callable[[str], int | None]) -> None:
+        self.changes = ChangeLog()
+        """The rows of nodes to which other pods are nominated than before."""
+        self._row_of = row_of
         self._pods: dict[str, PlacedPod] = {}
         self._on_node: dict[str, dict[str, PlacedPod]] = {}
 
@@ -32,6 +37,7 @@ class Nominations:
         self.withdraw(uid)
         self._pods[uid] = pod
         self._on_node.setdefault(pod.node, {})[uid] = pod
+        self._note(pod.node)
 
     def node_of(self, uid: str) -> str | None:
         """Where a pod is nominated to."""
@@ -47,6 +53,7 @@ class Nominations:
         del others[uid]
         if not others:
             del self._on_node[known.node]
+        self._note(known.node)
         return True
 
     def on(self, node: str) -> Iterable[PlacedPod]:
@@ -59,3 +66,8 @@ class Nominations:
         if nominated is None:
             return []
         return [pod for other, pod in nominated.items() if other != uid and pod.pod.priority >= priority]
+
+    def _note(self, node: str) -> None:
+        row = self._row_of(node)
+        if row is not None:  # a node that comes later is looked at anyway
+            self.changes.touch(row)

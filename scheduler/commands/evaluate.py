@@ -177,20 +177,21 @@ def _about_failure(cycle: SchedulingCycle, info: PodInfo, fit_error: FitError) -
     result = cycle.post_filter(info, fit_error)
     if result is None:
         return answer
+    trials = result.trials()
     preemption: Answer = {"code": str(result.outcome)}
-    if len(result.equals) <= 1:
+    if len(trials.equals) <= 1:
         answer["fit_error_full"] = f"{fit_error.message} {result.message}"
         preemption["message"] = result.message
     preemption["nominated_node"] = result.node
     if result.chosen is not None:
-        preemption["nominated_nodes"] = list(result.equals)
+        preemption["nominated_nodes"] = list(trials.equals)
         preemption["victims"] = _keys(result.chosen)
         preemption["candidates"] = {
             candidate.node: {"victims": _keys(candidate), "pdb_violations": candidate.violations}
-            for candidate in sorted(result.candidates, key=lambda candidate: candidate.node)
+            for candidate in sorted(trials.candidates, key=lambda candidate: candidate.node)
         }
-    if result.rejected:
-        preemption["rejected"] = {node: _status(result.rejected[node]) for node in sorted(result.rejected)}
+    if trials.rejected:
+        preemption["rejected"] = {node: _status(trials.rejected[node]) for node in sorted(trials.rejected)}
     answer["preemption"] = preemption
     return answer
 

@@ -115,8 +115,16 @@ class CounterFilter(FilterPlugin):
         """What the filter would say of one row if these pods left its node and those came to it.
 
         For dry runs of preemption and for nominated pods. ``gone`` are on the row now; ``come`` are not, unless they
-        are among those gone and were put back. Changes nothing.
+        are among those gone and were put back. That pods go never makes a filter reject. Changes nothing.
         """
+
+
+class AdditiveFilter(CounterFilter):
+    """A filter that adds up: the pod fits if of each resource it asks for there is enough left beside the others."""
+
+    @abstractmethod
+    def asked(self, pod_class: PodClass) -> Sequence[tuple[str, int]]:
+        """(name, amount) of all that must be left, "pods" included, in the units of ``nodes.resources``."""
 
 
 class Normalization(enum.Enum):
@@ -154,6 +162,16 @@ class CounterScore(ScorePlugin):
     @abstractmethod
     def score_row(self, pod_class: PodClass, nodes: NodeTable, row: int) -> int:
         """The same as ``score`` for one row."""
+
+
+class Leaving(enum.Enum):
+    """What it means for a filter's verdict about a row that pods leave the row's node."""
+
+    NEVER_MATTERS = enum.auto()
+    """Nothing, and neither do pods that come."""
+    ONLY_HELPS = enum.auto()
+    """It may let a pod in that it kept out, never the reverse."""
+    MAY_HURT = enum.auto()
 
 
 class PluginState(ABC):
@@ -203,6 +221,11 @@ class PluginState(ABC):
             return None
         ids, rejections = self.explain(np.array([row], dtype=np.intp))
         return rejections[int(ids[0])]
+
+    @property
+    def leaving(self) -> Leaving:
+        """What ``rejection_if`` makes of pods that are gone, and not put back."""
+        return Leaving.NEVER_MATTERS
 
     # Score
 

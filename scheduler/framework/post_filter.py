@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,20 +51,27 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class PostFilterResult:
-    """``message`` is what the pod's condition says after the FitError.
+class Trials:
+    """All nodes that were tried. ``equals``: the best candidates' names, sorted; ``rejected``: by name, why not."""
 
-    ``chosen``: with SUCCESS, where room is to be made; ``equals``: the names of all candidates that are as good.
-    """
+    candidates: tuple[Candidate, ...]
+    equals: tuple[str, ...]
+    rejected: Mapping[str, Rejection]
+
+
+NOTHING_TRIED = Trials((), (), {})
+
+
+@dataclass(frozen=True, slots=True)
+class PostFilterResult:
+    """``message`` is what the pod's condition says after the FitError. ``chosen``: with SUCCESS, where to make room."""
 
     outcome: Outcome
     message: str
     nominating: Nominating
     chosen: Candidate | None = None
-    equals: tuple[str, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
-    rejected: Mapping[str, Rejection] | None = None
-    """Node -> why no room can be made there, of the nodes that were tried."""
+    trials: Callable[[], Trials] = lambda: NOTHING_TRIED
+    """Works out what can be said of every node, which a decision does not need; while nothing has changed."""
 
     @property
     def node(self) -> str:
@@ -105,6 +112,4 @@ def run_post_filters(plugins: Iterable[PostFilterPlugin], attempt: FailedAttempt
         last = result
     if last is None or len(messages) == 1:
         return last
-    return PostFilterResult(
-        last.outcome, ", ".join(messages), last.nominating, candidates=last.candidates, rejected=last.rejected
-    )
+    return PostFilterResult(last.outcome, ", ".join(messages), last.nominating, trials=last.trials)

@@ -8,20 +8,16 @@ the plugin's; evicting is the loops'. Nothing here changes the cluster.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import attrgetter
 
-from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.importance import NOT_STARTED, importance, started
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.post_filter import Candidate
 from scheduler.framework.status import Code, Rejection
 from scheduler.framework.what_if import WhatIf
 
 NO_VICTIMS = Rejection(Code.UNRESOLVABLE, "", ("No preemption victims found for incoming pod",))
-NOT_STARTED = "~"
-"""Sorts after every time: a pod that has not started counts as started now."""
-
-_LOWEST = 2**31
+LOWEST = 2**31
 """Added to each priority when they are summed up, so that more victims never count for less."""
 
 
@@ -38,7 +34,7 @@ def try_node(row: int, info: PodInfo, cache: Cache, what_if: WhatIf) -> Candidat
     rejection = what_if.beside_nominated(row, victims)
     if rejection is not None:
         return rejection
-    victims.sort(key=_importance)
+    victims.sort(key=lambda placed: importance(placed.pod))
     exceeding = cache.budgets.exceeding(placed.pod for placed in victims)
     put_back: list[PlacedPod] = []
     violations = 0
@@ -55,43 +51,20 @@ def try_node(row: int, info: PodInfo, cache: Cache, what_if: WhatIf) -> Candidat
 
 
 def best(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Those that hurt least, all equally: each criterion decides among those that the ones before left over."""
-    left = list(candidates)
-    for criterion in _CRITERIA:
-        if len(left) > 1:
-            least = min(map(criterion, left))
-            left = [candidate for candidate in left if criterion(candidate) == least]
-    if len(left) > 1:
-        latest = max(map(_earliest_start, left))
-        left = [candidate for candidate in left if _earliest_start(candidate) == latest]
-    return left
+    """Those that hurt least, all equally."""
+    hurting = [(hurt(candidate), candidate) for candidate in candidates]
+    least = min((harm for harm, _ in hurting), default=None)
+    return [candidate for harm, candidate in hurting if harm == least]
 
 
-def _importance(placed: PlacedPod) -> tuple[int, str]:
-    """The most important pod sorts first: the highest priority, then the one that has run longest."""
-    return -placed.pod.priority, _start(placed.pod)
+def hurt(candidate: Candidate) -> tuple[int, int, int, int, int]:
+    """How much; each number decides among candidates of which those before are equal.
 
-
-def _start(pod: Pod) -> str:
-    return pod.status.start_time or NOT_STARTED
-
-
-def _highest_priority(candidate: Candidate) -> int:
-    return max((pod.priority for pod in candidate.victims), default=-_LOWEST)
-
-
-def _sum_of_priorities(candidate: Candidate) -> int:
-    return sum(pod.priority + _LOWEST for pod in candidate.victims)
-
-
-def _number_of_victims(candidate: Candidate) -> int:
-    return len(candidate.victims)
-
-
-def _earliest_start(candidate: Candidate) -> str:
-    """Among the victims of the highest priority."""
-    highest = _highest_priority(candidate)
-    return min((_start(pod) for pod in candidate.victims if pod.priority == highest), default=NOT_STARTED)
-
-
-_CRITERIA = (attrgetter("violations"), _highest_priority, _sum_of_priorities, _number_of_victims)
+    Victims that exceed a budget; the highest priority; the sum of priorities; how many victims; and the later those of
+    the highest priority have started, the better.
+    """
+    victims = candidate.victims
+    highest = max((pod.priority for pod in victims), default=-LOWEST)
+    total = sum(pod.priority + LOWEST for pod in victims)
+    start = min((started(pod) for pod in victims if pod.priority == highest), default=NOT_STARTED)
+    return candidate.violations, highest, total, len(victims), -start

@@ -1,31 +1,34 @@
 """DefaultPreemption: a pod for which there is no room may take that of pods of lower priority.
 
 Mirrors ``plugins/defaultpreemption`` and ``framework/preemption``: who may preempt, which nodes are worth trying, and
-what users are told. The dry run is in ``framework.preemption``. Every node is tried, where kube-scheduler stops at a
+what users are told. The search is in ``framework.making_room``. Every node is tried, where kube-scheduler stops at a
 number of candidates.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from scheduler.api.pod import Pod
 from scheduler.cluster.columns import RowIndexes
 from scheduler.framework.diagnosis import NodeStatuses, fit_error_text
+from scheduler.framework.dry_run import DryRun
+from scheduler.framework.evaluation import Evaluation
+from scheduler.framework.making_room import RoomSearch
 from scheduler.framework.post_filter import (
-    Candidate,
+    NOTHING_TRIED,
     FailedAttempt,
     Nominating,
     Outcome,
     PostFilterPlugin,
     PostFilterResult,
+    Trials,
 )
-from scheduler.framework.preemption import best, try_node
-from scheduler.framework.status import Code, Rejection
-from scheduler.framework.what_if import WhatIf
+from scheduler.framework.status import Code
 
 NEVER = "not eligible due to preemptionPolicy=Never."
 TERMINATING = "not eligible due to a terminating pod on the nominated node."
@@ -39,34 +42,30 @@ class DefaultPreemption(PostFilterPlugin):
 
     name = "DefaultPreemption"
 
+    def __init__(self) -> None:
+        self._dry_runs: WeakKeyDictionary[Evaluation, DryRun] = WeakKeyDictionary()
+
     def post_filter(self, attempt: FailedAttempt) -> PostFilterResult:
-        statuses = attempt.fit_error.statuses
         why_not = _why_not_eligible(attempt)
         if why_not:
             return _unschedulable(why_not, Nominating.KEEP)
-        candidates: list[Candidate] = []
-        rejected: dict[str, Rejection] = {}
-        what_if = WhatIf(attempt.info, attempt.evaluation, attempt.cache)
-        for row in _rows_worth_trying(statuses).tolist():
-            found = try_node(row, attempt.info, attempt.cache, what_if)
-            if isinstance(found, Candidate):
-                candidates.append(found)
-            else:
-                rejected[attempt.cache.nodes.name(row)] = found
-        if not candidates:
-            return _unschedulable(_text(attempt.fit_error.nodes, rejected), Nominating.SET, rejected)
-        equals = sorted(best(candidates), key=lambda candidate: candidate.node)
-        chosen = equals[0]
+        rows = _rows_worth_trying(attempt.fit_error.statuses)
+        search = RoomSearch(attempt.info, attempt.evaluation, attempt.cache, rows, self._dry_run(attempt))
+        chosen = search.chosen()
+        if chosen is None:
+            text = _text(attempt.fit_error.nodes, len(rows), search.reasons())
+            return _unschedulable(text, Nominating.SET, search.trials)
         text = f"found a potential placement for pod on node {chosen.node}, preempting {len(chosen.victims)} victims"
-        return PostFilterResult(
-            Outcome.SUCCESS,
-            f"preemption: {text}",
-            Nominating.SET,
-            chosen,
-            tuple(candidate.node for candidate in equals),
-            tuple(candidates),
-            rejected,
-        )
+        return PostFilterResult(Outcome.SUCCESS, f"preemption: {text}", Nominating.SET, chosen, search.trials)
+
+    def _dry_run(self, attempt: FailedAttempt) -> DryRun:
+        """The one that was kept, if the last pod of the class had the same priority; as of now."""
+        local, priority = attempt.evaluation.local, attempt.info.pod.priority
+        found = self._dry_runs.get(local)
+        if found is None or found.priority != priority:
+            found = self._dry_runs[local] = DryRun(local, priority, attempt.cache)
+        found.refresh()
+        return found
 
 
 def _why_not_eligible(attempt: FailedAttempt) -> str:
@@ -107,13 +106,11 @@ def _rows_worth_trying(statuses: NodeStatuses | None) -> RowIndexes:
 
 
 def _unschedulable(
-    text: str, nominating: Nominating, rejected: Mapping[str, Rejection] | None = None
+    text: str, nominating: Nominating, trials: Callable[[], Trials] = lambda: NOTHING_TRIED
 ) -> PostFilterResult:
-    return PostFilterResult(Outcome.UNSCHEDULABLE, f"preemption: {text}", nominating, rejected=rejected)
+    return PostFilterResult(Outcome.UNSCHEDULABLE, f"preemption: {text}", nominating, trials=trials)
 
 
-def _text(nodes: int, rejected: Mapping[str, Rejection]) -> str:
+def _text(nodes: int, tried: int, reasons: Counter[str]) -> str:
     """Why no node can be made room on, in the words of a FitError; those not tried are not helped by preemption."""
-    reasons: Counter[str] = Counter(reason for rejection in rejected.values() for reason in rejection.reasons)
-    reasons[NOT_HELPFUL] += nodes - len(rejected)
-    return fit_error_text(nodes, reasons)
+    return fit_error_text(nodes, reasons + Counter({NOT_HELPFUL: nodes - tried}))

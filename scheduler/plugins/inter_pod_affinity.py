@@ -18,7 +18,7 @@ from scheduler.cluster.selection.domains import DomainCounts
 from scheduler.cluster.selection.matchers import Matcher
 from scheduler.cluster.selection.pod_selectors import PodTerm
 from scheduler.cluster.shapes import PodShape
-from scheduler.framework.plugin import ClusterPlugin, PluginState, Scores
+from scheduler.framework.plugin import ClusterPlugin, Leaving, PluginState, Scores
 from scheduler.framework.status import AttemptError, Code, Rejection
 from scheduler.plugins.arguments import InterPodAffinityArgs
 from scheduler.plugins.pod_affinity_hints import (
@@ -132,6 +132,12 @@ class AffinityState(PluginState):
         if self._together:
             ids[~self._allows_together()[rows]] = 0
         return ids, (NOT_TOGETHER, NOT_APART, BARRED)
+
+    @property
+    def leaving(self) -> Leaving:
+        if self.skips:
+            return Leaving.NEVER_MATTERS
+        return Leaving.MAY_HURT if self._together else Leaving.ONLY_HELPS
 
     def rejection_if(self, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]) -> Rejection | None:
         """A pod without required terms that nobody bars is not asked about again, whoever comes: as upstream."""

@@ -18,7 +18,7 @@ from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod_requests
 from scheduler.cluster.resources import CPU_COLUMN, MEMORY_COLUMN, PODS_COLUMN, ResourceColumns, read_amount
-from scheduler.framework.plugin import CounterFilter, CounterScore, Scores
+from scheduler.framework.plugin import AdditiveFilter, CounterScore, Scores
 from scheduler.framework.status import Code, Rejection
 from scheduler.plugins.arguments import NodeResourcesFitArgs
 from scheduler.plugins.resource_strategies import make_strategy
@@ -31,7 +31,7 @@ TOO_MANY_PODS = "Too many pods"
 DEFAULTS = NodeResourcesFitArgs()
 
 
-class NodeResourcesFit(CounterFilter, CounterScore):
+class NodeResourcesFit(AdditiveFilter, CounterScore):
     """Filters by what is free, scores by the strategy of its arguments."""
 
     name = "NodeResourcesFit"
@@ -53,6 +53,9 @@ class NodeResourcesFit(CounterFilter, CounterScore):
         }
 
     # Filter
+
+    def asked(self, pod_class: PodClass) -> Sequence[tuple[str, int]]:
+        return ((PODS, 1), *self._looked_at(pod_class))
 
     def filter(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> Mask:
         least = self._least_free(pod_class, nodes.resources)

@@ -21,7 +21,7 @@ from scheduler.cluster.pod_info import PodInfo
 from scheduler.cluster.volumes.migration import Attachable
 from scheduler.cluster.volumes.node_drivers import NO_LIMIT
 from scheduler.cluster.volumes.pod_volumes import claim_use, is_countable, pod_volumes
-from scheduler.framework.plugin import SKIP, ClusterPlugin, PluginState, PreFilterAnswer
+from scheduler.framework.plugin import SKIP, ClusterPlugin, Leaving, PluginState, PreFilterAnswer
 from scheduler.framework.row_state import RowState, fits
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
@@ -92,6 +92,10 @@ class _State(RowState):
                 verdicts[here] = self.number(rejection)
             undecided &= ~mask
         return verdicts
+
+    @property
+    def leaving(self) -> Leaving:
+        return Leaving.ONLY_HELPS
 
     def rejection_if(self, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]) -> Rejection | None:
         for mask, rejection in self._before_counting(np.array([row], dtype=np.intp)):

@@ -19,7 +19,7 @@ from scheduler.cluster.cache import Cache, PlacedPod
 from scheduler.cluster.columns import Ids, Mask, RowIndexes
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
-from scheduler.framework.plugin import SKIP, ClusterPlugin, PluginState, PreFilterAnswer, Scores, Skip
+from scheduler.framework.plugin import SKIP, ClusterPlugin, Leaving, PluginState, PreFilterAnswer, Scores, Skip
 from scheduler.framework.status import AttemptError, Code, Rejection
 from scheduler.plugins.arguments import PodTopologySpreadArgs
 from scheduler.plugins.spread_constraints import (
@@ -162,6 +162,10 @@ class SpreadState(PluginState):
             ids[~self._room(counted)[domain]] = 0
             ids[domain < 0] = 1
         return ids, (TOO_UNEVEN, LACKS_LABEL)
+
+    @property
+    def leaving(self) -> Leaving:
+        return Leaving.ONLY_HELPS if len(self._hard) else Leaving.NEVER_MATTERS
 
     def rejection_if(self, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]) -> Rejection | None:
         """Upstream corrects its counts more simply than it takes them: whether a pod is being deleted is not asked."""

@@ -18,7 +18,7 @@ from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.cluster.volumes.disks import disks
 from scheduler.cluster.volumes.pod_volumes import claim_use
-from scheduler.framework.plugin import SKIP, ClusterPlugin, PluginState, PreFilterAnswer
+from scheduler.framework.plugin import SKIP, ClusterPlugin, Leaving, PluginState, PreFilterAnswer
 from scheduler.framework.row_state import FITS, RowState
 from scheduler.framework.status import Code, Rejection
 from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
@@ -85,6 +85,10 @@ class _State(RowState):
             if held:
                 verdicts[held] = self.number(_not_now(REASON_DISK))
         return verdicts[rows]
+
+    @property
+    def leaving(self) -> Leaving:
+        return Leaving.ONLY_HELPS
 
     def rejection_if(self, row: int, gone: Sequence[PlacedPod], come: Sequence[PlacedPod]) -> Rejection | None:
         freed = [disk for pod in gone for disk in pod.volumes.disks]

@@ -41,7 +41,7 @@ def test_room_is_made_where_it_hurts_least_by_name_among_equals():
     found = preempt(*a_cluster(a_low("one", "b"), a_low("two", "a")), a_high())
     assert (found.outcome, found.nominating, found.node) == (Outcome.SUCCESS, Nominating.SET, "a")
     assert found.message == "preemption: found a potential placement for pod on node a, preempting 1 victims"
-    assert found.equals == ("a", "b")
+    assert found.trials().equals == ("a", "b")
     assert [pod.metadata.name for pod in found.chosen.victims] == ["two"]
 
 
@@ -49,8 +49,8 @@ def test_nodes_that_evictions_do_not_help_are_not_tried():
     small, cordoned = a_node("b", cpu="500m"), a_node("c", cpu="2", unschedulable=True)
     pods = (a_low("one", "a"), a_low("two", "b"), a_low("three", "c"))
     found = preempt(*a_cluster(*pods, nodes=("a", small, cordoned)), a_high())
-    assert [candidate.node for candidate in found.candidates] == ["a"]
-    assert found.rejected == {}
+    assert [candidate.node for candidate in found.trials().candidates] == ["a"]
+    assert found.trials().rejected == {}
 
 
 def test_why_no_room_can_be_made_is_told_in_the_words_of_a_fit_error():
@@ -60,7 +60,7 @@ def test_why_no_room_can_be_made_is_told_in_the_words_of_a_fit_error():
         "preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling,"
         " 2 No preemption victims found for incoming pod."
     )
-    assert set(found.rejected) == {"a", "b"}
+    assert set(found.trials().rejected) == {"a", "b"}
 
 
 def test_a_pod_that_never_preempts_does_not():
