@@ -180,8 +180,9 @@ class Scheduler:
         )
         work = WakeUp()
         problem = self._problem
+        calm = asyncio.Event()
         self.recorders = {
-            name: EventRecorder(client, name, f"{name}-{socket.gethostname()}", on_problem=problem("event"))
+            name: EventRecorder(client, name, f"{name}-{socket.gethostname()}", room=calm, on_problem=problem("event"))
             for name in names
         }
         self.traces = Traces(settings.tracing)
@@ -222,6 +223,7 @@ class Scheduler:
             self.metrics,
             settings.binding.max_in_flight,
             self.volumes,
+            calm,
         )
         self.preempting = Preempting(
             leading, self.cache, self.queue, events, self.reporting, work, self.metrics, self.volumes

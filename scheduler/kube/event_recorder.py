@@ -1,8 +1,9 @@
 """Events about pods, written to events.k8s.io/v1 without ever holding up who records them.
 
-Owns the queue, its bounds and the writing; ``event_series`` decides what is worth writing. Loses rather than waits: a
-full queue, a refusal, or an API server that stays away cost events, which are counted. Texts and reasons come from the
-callers (reference: kube-scheduler, 9.3).
+Owns the queue, its bounds and the writing; ``event_series`` decides what is worth writing. Events come after what is
+more urgent: while there is no ``room`` they wait, and are written as soon as there is, or when too many wait. Loses
+rather than blocks: a full queue, a refusal, or an API server that stays away cost events, which are counted and
+reported. Texts and reasons come from the callers (reference: kube-scheduler, 9.3).
 """
 
 from __future__ import annotations
@@ -35,17 +36,23 @@ _CUT = " ..."
 _LONGEST_INSTANCE = 128
 _SWEEP_SECONDS = 60.0
 _QUIET_SECONDS = 60.0
-"""Refusals are reported at most so often: when one event is refused, so are usually all."""
+"""Losses are reported at most so often: when one event is lost, so are usually all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EventSettings:
     """Bounds of the recorder."""
 
-    queue: int = 10_000
-    """Events that wait to be written; more are dropped."""
+    queue: int = 20_000
+    """Events that wait to be written, of about 600 bytes each; more are dropped."""
 
-    rate: float = 300.0
+    backlog: int = 5_000
+    """Events that wait for room; while there are more, they are written whether there is room or not."""
+
+    patience: float = 1.0
+    """Seconds that one writer waits for room, so that even a scheduler that is never idle writes some."""
+
+    rate: float = 1000.0
     """Writes per second, over time."""
 
     burst: int = 1000
@@ -117,7 +124,8 @@ class EventRecorder:
     """Records from anywhere in the event loop; ``run`` writes.
 
     ``reporting_controller`` is the scheduler's name, ``reporting_instance`` that and the host's name. ``clock`` gives
-    seconds since 1970 (the events' times), ``monotonic`` paces the writing.
+    seconds since 1970 (the events' times), ``monotonic`` paces the writing. ``room`` is set while events are in
+    nobody's way; None: always.
     """
 
     def __init__(
@@ -127,6 +135,7 @@ class EventRecorder:
         reporting_instance: str,
         *,
         settings: EventSettings | None = None,
+        room: asyncio.Event | None = None,
         on_problem: Callable[[str], None] = lambda problem: None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -135,6 +144,7 @@ class EventRecorder:
         self._controller = reporting_controller
         self._instance = reporting_instance[:_LONGEST_INSTANCE]
         self._settings = settings or EventSettings()
+        self._room = room
         self._on_problem = on_problem
         self._clock = clock
         self._monotonic = monotonic
@@ -178,6 +188,8 @@ class EventRecorder:
         """
         self._enqueue(self._series.finish())
         self._closing = True
+        if self._room is not None:
+            self._room.set()  # nothing is more urgent any more
         if self._running:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -188,8 +200,10 @@ class EventRecorder:
 
     def _enqueue(self, writes: list[EventWrite]) -> None:
         for write in writes:
-            if self._closing or self._queue.full():
+            if self._closing:
                 self.stats.dropped += 1
+            elif self._queue.full():
+                self._lost(write, f"{self._settings.queue:,} others are waiting to be written")
             else:
                 self._queue.put_nowait(write)
                 self.unfinished += 1
@@ -202,6 +216,7 @@ class EventRecorder:
     async def _write_queued(self) -> None:
         while True:
             write = await self._queue.get()
+            await self._until_room()
             delay = 0.0 if self._closing else self._pace.reserve(self._monotonic())
             if delay > 0.0:
                 await asyncio.sleep(delay)
@@ -209,22 +224,30 @@ class EventRecorder:
             self.unfinished -= 1
             self._queue.task_done()
 
+    async def _until_room(self) -> None:
+        room = self._room
+        if room is None or room.is_set() or self._closing or self._queue.qsize() >= self._settings.backlog:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.patience):
+                await room.wait()
+
     async def _write(self, write: EventWrite) -> None:
         settings = self._settings
         backoff = Backoff(settings.first_delay, limit=settings.longest_delay)
         try:
             await retrying(lambda: self._send(write), attempts=settings.attempts, backoff=backoff)
         except ApiError as error:
-            self.stats.dropped += 1
-            now = self._monotonic()
-            if now - self._reported_at >= _QUIET_SECONDS:
-                self._reported_at = now
-                self._on_problem(
-                    f"an event about pod {write.key.namespace}/{write.key.name} is lost: "
-                    f"{explain(error, self._client.server)}"
-                )
+            self._lost(write, explain(error, self._client.server))
         else:
             self.stats.written += 1
+
+    def _lost(self, write: EventWrite, why: str) -> None:
+        self.stats.dropped += 1
+        now = self._monotonic()
+        if now - self._reported_at >= _QUIET_SECONDS:
+            self._reported_at = now
+            self._on_problem(f"an event about pod {write.key.namespace}/{write.key.name} is lost: {why}")
 
     async def _send(self, write: EventWrite) -> None:
         path = f"/apis/events.k8s.io/v1/namespaces/{write.key.namespace}/events"

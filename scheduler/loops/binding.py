@@ -30,9 +30,15 @@ from scheduler.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
+_CALM_PART = 4
+"""Of the bindings that may be under way, one in so many is few."""
+
 
 class Binding:
-    """At most ``max_in_flight`` bindings at once; ``room`` waits while that many are under way."""
+    """At most ``max_in_flight`` bindings at once; ``room`` waits while that many are under way.
+
+    ``calm`` is set while so few are under way that other writes are in nobody's way.
+    """
 
     def __init__(
         self,
@@ -46,6 +52,7 @@ class Binding:
         metrics: Metrics,
         max_in_flight: int,
         volumes: VolumeBinder,
+        calm: asyncio.Event,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -59,6 +66,8 @@ class Binding:
         self._volumes = volumes
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
+        self._calm = calm
+        self._tell_calm()
 
     def has_room(self) -> bool:
         return len(self._tasks) < self._max_in_flight
@@ -92,6 +101,7 @@ class Binding:
     def _start(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         task = asyncio.create_task(self._carry_out(queued, info, node, started), name=f"bind {info.key}")
         self._tasks.add(task)
+        self._tell_calm()
         task.add_done_callback(self._finished)
 
     async def drain(self, seconds: float) -> None:
@@ -104,6 +114,13 @@ class Binding:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._freed.set()
+        self._tell_calm()
+
+    def _tell_calm(self) -> None:
+        if len(self._tasks) <= self._max_in_flight // _CALM_PART:
+            self._calm.set()
+        else:
+            self._calm.clear()
 
     async def _carry_out(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         try:

@@ -29,13 +29,16 @@ def a_pod(name: str = "web") -> Pod:
     return Pod(metadata=ObjectMeta(name=name, namespace="default", uid="u1", resource_version="7"))
 
 
-def a_recorder(client: ApiClient, problems: list[str] | None = None, **bounds: Any) -> EventRecorder:
+def a_recorder(
+    client: ApiClient, problems: list[str] | None = None, room: asyncio.Event | None = None, **bounds: Any
+) -> EventRecorder:
     heard = [] if problems is None else problems
     return EventRecorder(
         client,
         "multiarch-scheduler",
         "multiarch-scheduler-host",
         settings=EventSettings(**{"first_delay": 0.001, "longest_delay": 0.001} | bounds),
+        room=room,
         on_problem=heard.append,
         clock=lambda: NOW,
     )
@@ -155,10 +158,12 @@ async def test_a_server_that_stays_away_costs_the_event_in_the_end(server: Scrip
 
 
 async def test_a_full_queue_drops_the_newest_and_never_blocks(server: ScriptedServer, client: ApiClient) -> None:
-    recorder = a_recorder(client, queue=3)
+    problems: list[str] = []
+    recorder = a_recorder(client, problems, queue=3)
     for number in range(10):
         failed_scheduling(recorder, pod=f"web-{number}")
     assert (recorder.stats.recorded, recorder.stats.dropped) == (10, 7)
+    assert problems == ["an event about pod default/web-3 is lost: 3 others are waiting to be written"]
     server.always(POST, ok({}))
     async with running(recorder):
         await until(lambda: recorder.stats.written == 3)
@@ -175,6 +180,55 @@ async def test_writing_keeps_to_its_rate_and_its_connections(server: ScriptedSer
         await until(lambda: recorder.stats.written == 15)
     assert asyncio.get_running_loop().time() - started >= 10 / 200.0
     assert len({request.peer_port for request in server.received}) <= 2
+
+
+async def test_events_wait_until_there_is_room_for_them(server: ScriptedServer, client: ApiClient) -> None:
+    room = asyncio.Event()
+    recorder = a_recorder(client, room=room, patience=60.0)
+    server.always(POST, ok({}))
+    for number in range(12):
+        failed_scheduling(recorder, pod=f"web-{number}")
+    async with running(recorder):
+        await asyncio.sleep(0.05)
+        assert server.received == []
+        room.set()
+        await until(lambda: recorder.stats.written == 12)
+
+
+async def test_a_long_queue_is_written_down_to_its_bound_without_room(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    recorder = a_recorder(client, room=asyncio.Event(), patience=60.0, backlog=4, writers=1)
+    server.always(POST, ok({}))
+    for number in range(12):
+        failed_scheduling(recorder, pod=f"web-{number}")
+    async with running(recorder):
+        await until(lambda: recorder.stats.written == 8)
+        await asyncio.sleep(0.05)
+        assert recorder.stats.written == 8
+
+
+async def test_a_scheduler_that_is_never_idle_writes_events_slowly(server: ScriptedServer, client: ApiClient) -> None:
+    recorder = a_recorder(client, room=asyncio.Event(), patience=0.01, writers=1)
+    server.always(POST, ok({}))
+    for number in range(3):
+        failed_scheduling(recorder, pod=f"web-{number}")
+    started = asyncio.get_running_loop().time()
+    async with running(recorder):
+        await until(lambda: recorder.stats.written == 3)
+    assert asyncio.get_running_loop().time() - started >= 0.03
+
+
+async def test_stopping_does_not_wait_for_room(server: ScriptedServer, client: ApiClient) -> None:
+    recorder = a_recorder(client, room=asyncio.Event(), patience=60.0, writers=1)
+    server.always(POST, ok({}))
+    async with running(recorder):
+        for number in range(2):
+            failed_scheduling(recorder, pod=f"web-{number}")
+        await asyncio.sleep(0.01)
+        assert server.received == []
+        await asyncio.wait_for(recorder.stop(5.0), 1.0)
+    assert (recorder.stats.written, recorder.stats.dropped) == (2, 0)
 
 
 async def test_stopping_writes_what_is_queued_and_the_last_counts(server: ScriptedServer, client: ApiClient) -> None:

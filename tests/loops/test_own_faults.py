@@ -70,8 +70,9 @@ async def test_a_pod_whose_binding_met_a_fault_gives_its_room_back_and_is_tried_
     broken: Any = Broken()
     listener: Any = told
     sink = EventSink(queue, work, metrics)
+    volumes = VolumeBinder(broken, cache, {})
     binding = Binding(
-        broken, cache, queue, sink, listener, lambda _pod: None, work, metrics, 1, VolumeBinder(broken, cache, {})
+        broken, cache, queue, sink, listener, lambda _pod: None, work, metrics, 1, volumes, asyncio.Event()
     )
     binding.submit(queued, info, "node", 0.0)
     await binding.room()
