@@ -49,9 +49,10 @@ format: $(READY) ## format the code and sort its imports
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## measure the decision core, image look-ups and the whole process, and print tables
+bench: $(READY) ## measure the decision core, image look-ups, the expander and the whole process, and print tables
 	@$(BIN)/python -m bench.core
 	@$(BIN)/python -m bench.images
+	@$(BIN)/python -m bench.expander
 	@$(BIN)/python -m bench.service
 
 bench-e2e: real-binaries ## measure the service against kube-scheduler on a real control plane (25 minutes)
