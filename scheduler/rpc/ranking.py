@@ -49,7 +49,7 @@ class Ranking:
 def rank(groups: Sequence[Group], demands: Sequence[Demand], weights: PlatformWeights, rules: MatchRules) -> Ranking:
     """The ranking. ``best`` is empty only when every group is dropped, or there is none."""
     verdicts: dict[tuple[NodePlatform, int], PodVerdict] = {}
-    values: dict[int, tuple[int, int]] = {}
+    values: dict[int, tuple[int, int] | None] = {}
     dropped: dict[int, str] = {}
     for index, group in enumerate(groups):
         possible, reason = 0, ""
@@ -62,12 +62,14 @@ def rank(groups: Sequence[Group], demands: Sequence[Demand], weights: PlatformWe
                 reason = reason or verdict.reason
             else:
                 possible += count
-        if possible or not group.pods:
+        if possible:
             values[index] = (possible, weights.of(group.platform))
-        else:
+        elif group.pods:
             dropped[index] = reason
-    highest = max(values.values(), default=None)
-    return Ranking(tuple(index for index, value in values.items() if value == highest), dropped)
+        else:
+            values[index] = None  # an autoscaler could not write down which pods: nothing is known of the group
+    highest = max((value for value in values.values() if value is not None), default=None)
+    return Ranking(tuple(index for index, value in values.items() if value in (None, highest)), dropped)
 
 
 def verdict_of(demand: Demand, platform: NodePlatform, rules: MatchRules) -> PodVerdict:

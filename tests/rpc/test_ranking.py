@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.images.content import FailureCause
-from scheduler.images.matching import DEFAULT_RULES
+from scheduler.images.matching import DEFAULT_RULES, match_pod
 from scheduler.images.node_platform import NodePlatform
 from scheduler.images.platform_weights import PlatformWeights
 from scheduler.images.runtime import Runtime
@@ -77,9 +79,9 @@ def test_when_no_group_helps_the_best_are_none():
     assert set(ranking.dropped) == {0, 1}
 
 
-def test_a_group_without_pods_is_not_dropped_and_never_best_beside_one_with_pods():
-    assert ranked([Group(ARM64_NODE, {})], []).best == (0,)
-    assert ranked([Group(ARM64_NODE, {}), Group(AMD64_NODE, {0: 1})], [ON_AMD64]).best == (1,)
+def test_a_group_of_which_no_pods_are_told_is_kept_beside_the_best():
+    assert ranked([Group(ARM64_NODE, {}), Group(AMD64_NODE, {0: 1})], [ON_AMD64]).best == (0, 1)
+    assert ranked([Group(ARM64_NODE, {}), Group(ARM64_NODE, {0: 1})], [ON_AMD64]).best == (0,)
 
 
 def test_the_operating_system_that_a_pod_asks_for_counts():
@@ -101,3 +103,35 @@ def test_a_template_that_names_no_runtime_is_refused_only_for_what_no_runtime_ru
 def test_32_bit_arm_images_do_not_make_64_bit_groups_grow_by_default():
     on_arm = Demand((resolved(an_index(ARM_V7)),))
     assert ranked([Group(ARM64_NODE, {0: 1}), Group(AMD64_NODE, {0: 1})], [on_arm]).best == ()
+
+
+PLATFORMS = (AMD64_NODE, ARM64_NODE, WINDOWS_2022_NODE, NOTHING_KNOWN)
+DEMANDS = (ON_AMD64, ON_BOTH, UNREADABLE, Demand((resolved(an_index(ARM64)), resolved(an_index(AMD64)))))
+
+
+@given(
+    st.lists(
+        st.builds(
+            Group,
+            st.sampled_from(PLATFORMS),
+            st.dictionaries(st.integers(0, len(DEMANDS) - 1), st.integers(1, 5), min_size=1),
+        ),
+        max_size=6,
+    ),
+    st.dictionaries(st.sampled_from(["amd64", "arm64"]), st.integers(0, 100)),
+)
+def test_ranking_agrees_with_its_definition(groups: list[Group], weights: dict[str, int]):
+    """Written plainly: count what is not known to fail, group by group, and sort."""
+
+    def possible(group: Group) -> int:
+        outcomes = [(match_pod(DEMANDS[d].images, None, group.platform).outcome, n) for d, n in group.pods.items()]
+        return sum(count for outcome, count in outcomes if outcome is not Outcome.NO_MATCH)
+
+    def value(group: Group) -> tuple[int, int]:
+        return possible(group), weights.get(group.platform.architecture, 0) if group.platform.os == "linux" else 0
+
+    ranking = ranked(groups, list(DEMANDS), **weights)
+    assert set(ranking.dropped) == {index for index, group in enumerate(groups) if not possible(group)}
+    kept = [index for index in range(len(groups)) if index not in ranking.dropped]
+    top = max((value(groups[index]) for index in kept), default=None)
+    assert ranking.best == tuple(index for index in kept if value(groups[index]) == top)
