@@ -31,7 +31,7 @@ class NobodyWaits(EventSink):
     def __init__(self) -> None:
         """Needs nothing."""
 
-    def happened(self, kind: EventKind, old: Subject | None, new: Subject | None) -> None:
+    def happened(self, kind: EventKind, old: Subject | None, new: Subject | None, *, up_to: int | None = None) -> None:
         """Nobody is told."""
 
 

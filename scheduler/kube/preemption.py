@@ -28,8 +28,6 @@ async def evict_for_preemption(client: ApiClient, pod: Pod, message: str, now: f
 
     ``now`` is the time in seconds since 1970. A new pod that has taken the name is left alone. Raises ApiError.
     """
-    if pod.metadata.deletion_timestamp is not None:
-        return False
     condition: dict[str, object] = {
         "type": CONDITION,
         "status": "True",

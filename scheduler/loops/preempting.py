@@ -4,13 +4,14 @@ Owns the order (upstream: ``framework/preemption/executor.go``). Finding out is 
 ends in a nomination that later decisions respect at once. Evicting takes requests, so it goes on beside the scheduling
 loop: all victims but one at the same time, the last one alone, so that the pod is not tried again before all are on
 their way out; until then the queue holds it. If a victim could not be evicted, the last is spared and the pod is tried
-again, which finds out anew.
+again, which finds out anew. Where all victims are on their way out already, only the nomination is left to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -29,7 +30,6 @@ from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.reporting import Reporting
 from scheduler.loops.volumes import VolumeBinder
 from scheduler.loops.watching import EventSink
-from scheduler.queue.events import EventKind
 from scheduler.queue.scheduling_queue import SchedulingQueue
 from scheduler.telemetry.metrics import Metrics
 
@@ -87,9 +87,12 @@ class Preempting:
         return Verdict(message, result.node)
 
     def withdraw(self, pod: Pod) -> None:
-        """The pod is to have room nowhere any more: those who left it that room may be helped."""
-        if self._cache.nominations.withdraw(uid_of(pod)):
-            self._events.happened(EventKind.ASSIGNED_POD_DELETE, pod, None)
+        """The pod is to have room nowhere any more: those who left it that room may be helped.
+
+        They are when the watch shows that its status says so too, unless that never said otherwise.
+        """
+        if self._cache.nominations.withdraw(uid_of(pod)) and not pod.status.nominated_node_name:
+            self._events.withdrawn(pod)
 
     async def stop(self) -> None:
         """Evictions under way are given up: whoever leads next finds out anew."""
@@ -100,34 +103,36 @@ class Preempting:
 
     def _begin(self, info: PodInfo, chosen: Candidate) -> None:
         self._metrics.preempted(len(chosen.victims))
+        victims = [victim for victim in chosen.victims if victim.metadata.deletion_timestamp is None]
+        if not victims:
+            return
         self._queue.hold(info.uid)
-        task = asyncio.create_task(self._carry_out(info.pod, chosen), name=f"preempt for {info.key}")
+        task = asyncio.create_task(self._carry_out(info.pod, chosen.node, victims), name=f"preempt for {info.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry_out(self, pod: Pod, chosen: Candidate) -> None:
+    async def _carry_out(self, pod: Pod, node: str, victims: Sequence[Pod]) -> None:
         done = False
         try:
-            done = await self._make_room(pod, chosen)
+            done = await self._make_room(pod, node, victims)
         except Exception:  # a fault of ours must not hold the pod for ever
-            log.exception("preemption failed", pod=pod.key, node=chosen.node)
+            log.exception("preemption failed", pod=pod.key, node=node)
         finally:
             self._queue.release(uid_of(pod), now(), retry=not done)
             self._work.set()
 
-    async def _make_room(self, pod: Pod, chosen: Candidate) -> bool:
+    async def _make_room(self, pod: Pod, node: str, victims: Sequence[Pod]) -> bool:
         """True once all victims are gone or on their way."""
-        await self._take_nominations_back(pod, chosen.node)
-        *others, last = chosen.victims
-        if not all(await asyncio.gather(*(self._evict(victim, pod, chosen.node) for victim in others))):
+        await self._take_nominations_back(pod, node)
+        *others, last = victims
+        if not all(await asyncio.gather(*(self._evict(victim, pod, node) for victim in others))):
             return False
-        return await self._evict(last, pod, chosen.node)
+        return await self._evict(last, pod, node)
 
     async def _take_nominations_back(self, pod: Pod, node: str) -> None:
-        """Pods of lower priority that were promised this node must look elsewhere."""
+        """Pods of lower priority that were promised this node must look elsewhere, once the watch shows them why."""
         for nominated in [placed.pod for placed in self._cache.nominations.on(node)]:
             if nominated.priority < pod.priority:
-                self.withdraw(nominated)
                 try:
                     await patch_nomination(self._client, nominated, "")
                 except ApiError as error:

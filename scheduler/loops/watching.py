@@ -40,28 +40,45 @@ class EventSink:
         self._work = work
         self._metrics = metrics
 
-    def happened(self, kind: EventKind, old: Subject | None, new: Subject | None) -> None:
-        moved = self._queue.on_event(ClusterEvent(kind, old, new), now())
+    def happened(self, kind: EventKind, old: Subject | None, new: Subject | None, *, up_to: int | None = None) -> None:
+        """``up_to``: as ``SchedulingQueue.on_event``."""
+        moved = self._queue.on_event(ClusterEvent(kind, old, new), now(), up_to=up_to)
         if moved:
             self._metrics.incoming("active", kind, moved)
             self._work.set()
 
+    def withdrawn(self, pod: Pod) -> None:
+        """A pod is nominated no more. To pods above it that is no news: they left it no room (upstream likewise)."""
+        self.happened(EventKind.ASSIGNED_POD_DELETE, pod, None, up_to=pod.priority)
+
 
 class NodeWatch:
-    """The handler of the node reflector."""
+    """The handler of the node reflector, whose pages go to ``listed``."""
 
     def __init__(self, cache: Cache, events: EventSink) -> None:
         self._cache = cache
         self._events = events
+        self._listed: set[str] = set()
         self._held: dict[str, int] = {}
         """By name of each node, a hash of the images that it holds: the lists themselves are long, and the cache's."""
 
-    def replaced(self, nodes: list[Node]) -> None:
-        """A fresh list: whatever is not on it is gone."""
-        for name in self._held.keys() - {node.name for node in nodes}:
-            self._forget(name)
+    def listed(self, nodes: list[Node], first: bool) -> list[Node]:
+        """A page of a fresh list, taken as it comes: whole nodes are large, and what is kept of them is small."""
+        if first:
+            self._listed.clear()
         for node in nodes:
+            self._listed.add(node.name)
             self.modified(node)
+        return []
+
+    def replaced(self, nodes: list[Node]) -> None:
+        """The list is complete: whatever was not on it is gone."""
+        for node in nodes:
+            self._listed.add(node.name)
+            self.modified(node)
+        for name in self._held.keys() - self._listed:
+            self._forget(name)
+        self._listed.clear()
 
     def added(self, node: Node) -> None:
         self.modified(node)
@@ -206,12 +223,16 @@ class PodWatch:
 
     def _nominated(self, old: Pod | None, new: Pod) -> None:
         """A nomination that we made and that is not written yet stays, until it is seen written or taken away."""
+        before = "" if old is None else old.status.nominated_node_name
         node = new.status.nominated_node_name
+        if node == before:
+            return
         if node:
-            if old is None or node != old.status.nominated_node_name:
-                self._nominate(new, node)
-        elif old is not None and old.status.nominated_node_name:
-            self._withdraw(new)
+            self._nominate(new, node)
+        else:
+            self._cache.nominations.withdraw(new.metadata.uid)
+        if before:
+            self._events.withdrawn(new)
 
     def _nominate(self, pod: Pod, node: str) -> None:
         try:
@@ -225,12 +246,8 @@ class PodWatch:
         if self._cache.is_assumed(pod.metadata.uid):
             self._cache.forget(pod.metadata.uid)
             self._events.happened(EventKind.ASSIGNED_POD_DELETE, pod, None)
-        self._withdraw(pod)
-
-    def _withdraw(self, pod: Pod) -> None:
-        """Those who left the pod its room may be helped."""
-        if self._cache.nominations.withdraw(pod.metadata.uid):
-            self._events.happened(EventKind.ASSIGNED_POD_DELETE, pod, None)
+        elif self._cache.nominations.withdraw(pod.metadata.uid):
+            self._events.withdrawn(pod)
 
     def _missing(self, uids: Iterable[str]) -> list[Pod]:
         known = {queued.uid: queued.pod for queued in self._queue} | self._cache.assumed_pods() | self._assigned

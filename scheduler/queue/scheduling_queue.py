@@ -184,12 +184,15 @@ class SchedulingQueue:
 
     # Events and time
 
-    def on_event(self, event: ClusterEvent, now: float) -> int:
-        """Moves the unschedulable pods that the event may help; returns how many."""
+    def on_event(self, event: ClusterEvent, now: float, *, up_to: int | None = None) -> int:
+        """Moves the unschedulable pods that the event may help; returns how many.
+
+        ``up_to``: it can help no pod of a higher priority.
+        """
         moved = 0
         for plugins in [plugins for plugins in self._parked if self._listens(plugins, event.kind)]:
             for queued in list(self._parked[plugins].values()):
-                if self._helps(queued, event):
+                if (up_to is None or queued.priority <= up_to) and self._helps(queued, event):
                     self._leave_unschedulable(queued, now)
                     moved += 1
         return moved

@@ -67,11 +67,6 @@ async def test_a_victim_that_goes_meanwhile_is_no_trouble(server: ScriptedServer
     assert not await evict_for_preemption(client, a_pod(), "why", NOW)
 
 
-async def test_a_victim_that_is_going_already_is_not_asked_again(server: ScriptedServer, client: ApiClient) -> None:
-    assert not await evict_for_preemption(client, a_pod(deletion_timestamp="2026-01-01T00:00:00Z"), "why", NOW)
-    assert not server.received
-
-
 async def test_a_refusal_is_raised(server: ScriptedServer, client: ApiClient) -> None:
     server.script(PATCH, refused(403))
     with pytest.raises(Forbidden):

@@ -210,13 +210,14 @@ async def test_a_pod_waits_for_its_victims_without_choosing_others() -> None:
 
 async def test_pods_below_it_lose_their_nomination_to_the_node() -> None:
     world = World("a", "b", "c")
-    below, beside = a_pod("below", spec={"priority": 5}), a_pod("beside", spec={"priority": 10})
-    world.cache.nominate(below, "node")
-    world.cache.nominate(beside, "node")
+    nominated = {"nominatedNodeName": "node"}
+    for name, priority in (("below", 5), ("beside", 10)):
+        world.pods.added(a_pod(name, spec={"priority": priority}, status=nominated))
     world.attempt()
     await settled()
     assert world.client.writes[0] == "PATCH below"
     assert world.client.bodies[0]["status"] == {"nominatedNodeName": None}
+    world.pods.modified(a_pod("below", spec={"priority": 5}))
     assert [placed.pod.metadata.name for placed in world.cache.nominations.on("node")] == ["beside", "high"]
 
 
@@ -280,3 +281,16 @@ async def test_budgets_that_are_gone_from_a_list_are_forgotten() -> None:
     assert cache.budgets
     watch.deleted(budgets[1])
     assert not cache.budgets
+
+
+async def test_where_all_victims_are_going_already_nobody_loses_a_nomination_and_the_pod_is_not_held() -> None:
+    world = World("a", "b", "c")
+    world.cache.nominate(a_pod("middle", requests={"cpu": "1"}), "node")
+    for victim in world.victims:
+        victim.metadata.deletion_timestamp = "2026-01-01T00:00:00Z"
+    assert world.attempt().nominated == "node"
+    await settled()
+    assert world.client.writes == []
+    assert len(world.cache.nominations) == 2
+    world.pods.deleted(world.victims[0])
+    assert world.stage is Stage.ACTIVE

@@ -126,6 +126,15 @@ def test_a_pod_that_is_nominated_while_it_is_bound_counts_once(world: World) -> 
     assert queued.pod is nominated
 
 
+def test_a_nomination_that_ends_helps_only_those_who_had_to_respect_it(world: World) -> None:
+    nominated = a_pod("a", spec={"schedulerName": OURS, "priority": 5}, status={"nominatedNodeName": "node"})
+    world.pods.added(nominated)
+    for name, priority in (("high", 10), ("low", 1)):
+        world.park(ours(name, priority=priority))
+    world.pods.modified(a_pod("a", spec={"schedulerName": OURS, "priority": 5}))
+    assert (world.stage("high"), world.stage("low")) == (Stage.UNSCHEDULABLE, Stage.ACTIVE)
+
+
 @pytest.mark.parametrize("gone", [True, False])
 def test_an_assumed_pod_that_goes_helps_those_who_wait_for_room(world: World, gone: bool) -> None:
     world.nodes.added(a_node("node", cpu="1"))

@@ -113,6 +113,16 @@ def test_a_parked_pod_is_woken_only_by_an_event_that_its_plugins_find_helpful(qu
     assert stage(queue, "a") is Stage.ACTIVE
 
 
+def test_what_helps_up_to_a_priority_leaves_the_pods_above_it_alone(queue: SchedulingQueue) -> None:
+    for name, priority in (("high", 10), ("equal", 5), ("low", 1)):
+        make_active(queue, a_pod(name, priority=priority))
+        queue.pop(0)
+        queue.park(f"uid-{name}", {"Fit"}, 0)
+    gone = ClusterEvent(EventKind.ASSIGNED_POD_DELETE, old=a_pod("gone", priority=5))
+    assert queue.on_event(gone, 5, up_to=5) == 2
+    assert stage(queue, "high") is Stage.UNSCHEDULABLE
+
+
 def test_a_pod_woken_during_its_backoff_is_tried_early_only_when_nothing_else_is_active(queue: SchedulingQueue) -> None:
     make_active(queue, a_pod("a", priority=10))
     queue.pop(0)

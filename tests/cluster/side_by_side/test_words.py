@@ -13,7 +13,7 @@ from tests.cluster.kube_scheduler import KubeScheduler
 from tests.cluster.multiarch_scheduler import MultiarchScheduler
 from tests.cluster.namespaces import fresh_namespace
 from tests.cluster.nodes import amd64_node
-from tests.cluster.side_by_side.place import Place, condition
+from tests.cluster.place import Place, condition
 from tests.cluster.side_by_side.told import Told, told_about
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def things(kube: KubeClient) -> AsyncIterator[None]:
             "metadata": {"name": f"priority-{value}"},
             "value": value,
         }
-        for value in (1, 10)
+        for value in (1, 5, 10)
     ]
     classes.append({**classes[-1], "metadata": {"name": "polite"}, "preemptionPolicy": "Never"})
     for name, provisioner in (("local", "kubernetes.io/no-provisioner"), ("made", "test.example/by-nobody")):
@@ -135,6 +135,17 @@ async def a_pod_that_takes_the_room_of_another(place: Place) -> None:
     await place.waits("high", "preempting 1 victims")
 
 
+async def pods_that_take_the_room_of_the_same_pod(place: Place) -> None:
+    """The second finds the victim on its way out already, and takes nobody's nomination."""
+    await place.pod("low", cpu="7", nodeName="one", priorityClassName="priority-1")
+    await place.kube.patch("Pod", "low", {"metadata": {"finalizers": ["example.com/keep"]}}, place.namespace)
+    for name, priority in (("middle", 5), ("high", 10)):
+        await place.pod(name, cpu="7", nodeSelector=HERE, priorityClassName=f"priority-{priority}")
+        await place.until("nominated", name, lambda pod: pod["status"].get("nominatedNodeName"))
+        await place.waits(name, "preempting 1 victims")
+    await place.until("nominated", "middle", lambda pod: pod["status"].get("nominatedNodeName"))
+
+
 async def a_pod_that_was_let_in_by_its_victim(place: Place) -> None:
     await a_pod_that_takes_the_room_of_another(place)
     await place.release("low")
@@ -200,6 +211,7 @@ CASES = (
     a_pod_that_fails_again_and_again,
     a_pod_that_is_gated,
     a_pod_that_takes_the_room_of_another,
+    pods_that_take_the_room_of_the_same_pod,
     a_pod_that_was_let_in_by_its_victim,
     a_pod_for_which_nobody_makes_room,
     a_pod_that_may_not_take_room,
@@ -236,10 +248,12 @@ async def played(
     """What the scheduler told about the case's pods."""
     await cluster.add(*map(amd64_node, nodes))
     async with fresh_namespace(kube) as namespace:
-        await case(Place(kube, namespace, scheduler, image))
-        told = await told_about(kube, namespace, scheduler)
-        for pod in await kube.list("Pod", namespace):
-            await kube.patch("Pod", pod["metadata"]["name"], {"metadata": {"finalizers": None}}, namespace)
+        try:
+            await case(Place(kube, namespace, scheduler, image))
+            told = await told_about(kube, namespace, scheduler)
+        finally:
+            for pod in await kube.list("Pod", namespace):
+                await kube.patch("Pod", pod["metadata"]["name"], {"metadata": {"finalizers": None}}, namespace)
     await cluster.clear()
     return told
 

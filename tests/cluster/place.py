@@ -1,4 +1,4 @@
-"""Where a case is played for one of the two schedulers: a namespace of its own on nodes that both see."""
+"""Where a scenario is played: a namespace, the scheduler that its pods name, and what can be waited for there."""
 
 from __future__ import annotations
 
@@ -27,17 +27,26 @@ class Place:
 
     async def pod(self, name: str, **options: Any) -> None:
         """Create a pod, with the options of `tests.cluster.pods.pod`."""
-        await self.kube.create(pod(name, self.image, scheduler=self.scheduler, **options), self.namespace)
+        await self.kube.create(pod(name, self.image, **{"scheduler": self.scheduler, **options}), self.namespace)
+
+    async def get(self, name: str) -> Object:
+        """A pod."""
+        return await self.kube.get("Pod", name, self.namespace)
 
     async def until(self, what: str, name: str, is_so: Callable[[Object], Any]) -> None:
         """Wait until the pod is so."""
 
         async def asked() -> Any:
-            return is_so(await self.kube.get("Pod", name, self.namespace))
+            return is_so(await self.get(name))
 
-        await eventually(f"{name} is {what}", asked, WAIT_SECONDS)
+        try:
+            await eventually(f"{name} is {what}", asked, WAIT_SECONDS)
+        except TimeoutError as error:
+            error.add_note(f"{name} of {self.scheduler}: {(await self.get(name))['status']}")
+            raise
 
     async def bound(self, name: str) -> None:
+        """And that is told."""
         await self.until("bound", name, lambda pod: pod["spec"].get("nodeName"))
         await self.events(name, "Scheduled", 1)
 
