@@ -28,6 +28,7 @@ from extender.verbs.prioritize import prioritize_names, prioritize_nodes
 from extender.verbs.unknown_images import UnknownImages
 from extender.wire.answers import binding_result, filter_error, preemption_result, priorities
 from extender.wire.arguments import (
+    Body,
     ExtenderArgs,
     ExtenderBindingArgs,
     MalformedBody,
@@ -35,7 +36,6 @@ from extender.wire.arguments import (
     read_binding_args,
     read_extender_args,
     read_node_names,
-    read_nodes,
     read_preemption_args,
 )
 from scheduler.api.pod import Pod
@@ -137,7 +137,7 @@ class Service:
 
     # The verbs
 
-    def _filter(self, body: bytes) -> Answer:
+    def _filter(self, body: Body) -> Answer:
         args = read_extender_args(body)
         return self._with_images(args.pod, lambda look_up: self._filtered(args, look_up))
 
@@ -155,18 +155,18 @@ class Service:
             log.debug("filter", pod=args.pod.key, nodes=answer.nodes_in, kept=answer.nodes_out)
         return Response(200, answer.body)
 
-    def _prioritize(self, body: bytes) -> Response:
+    def _prioritize(self, body: Body) -> Response:
         args = read_extender_args(body)
         if is_given(args.node_names):
             scores = list(prioritize_names(read_node_names(args.node_names), self._weights, self._cache.nodes))
         else:
-            scores = list(prioritize_nodes(read_nodes(args.nodes)[0], self._weights))
+            scores = list(prioritize_nodes(args.nodes, self._weights))
         self._metrics.nodes("prioritize", len(scores), len(scores))
         if self._logs_access:
             log.debug("prioritize", pod=args.pod.key, nodes=len(scores))
         return Response(200, priorities(scores))
 
-    def _preempt(self, body: bytes) -> Answer:
+    def _preempt(self, body: Body) -> Answer:
         args = read_preemption_args(body)
 
         def answer(look_up: LookUp) -> Response:
@@ -180,7 +180,7 @@ class Service:
 
         return self._with_images(args.pod, answer)
 
-    async def _bound(self, body: bytes) -> Response:
+    async def _bound(self, body: Body) -> Response:
         args = read_binding_args(body)
         problem = await self._bind(args)
         if self._logs_access:
@@ -242,7 +242,7 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class _Verb:
     name: str
-    answer: Callable[[bytes], Answer]
+    answer: Callable[[Body], Answer]
     failed: Callable[[str], Response]
     """The answer that says what went wrong."""
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 import httptools
 import structlog
 
+from extender.server.large_body import LARGE, LargeBody
 from extender.server.messages import Handler, Request, Response, text
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ log = structlog.get_logger()
 
 MAX_HEAD = 32 * 1024
 """Bytes of request line and headers beyond the first read; kube-scheduler's have about 200 in all."""
+
+READ = 256 * 1024
+"""Bytes read at once, but for a large body."""
 
 MAX_WAITING = 16
 """Requests of one connection that wait for their turn. Nobody who speaks to an extender pipelines."""
@@ -42,6 +46,8 @@ class Limits:
     def __init__(self, body: int) -> None:
         self.body = body
         self.buffered = 0
+        self.scratch = memoryview(bytearray(READ))
+        """Where everything but a large body is read into; whatever was read is taken out at once."""
         self.draining = False
         """Whether answers ask callers to come back on another connection."""
 
@@ -51,7 +57,7 @@ class Limits:
         return self.buffered > 4 * self.body
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """``on_open`` and ``on_close`` tell the listener; ``on_refused`` gets the status of requests refused here."""
 
     def __init__(
@@ -78,6 +84,8 @@ class Connection(asyncio.Protocol):
         self._reading_since: float | None = None
         self._writing_since: float | None = None
         self.idle_since = self._loop.time()
+        self._body: list[bytes] = []
+        self._large: LargeBody | None = None
         self._begin()
 
     # What the listener asks
@@ -110,7 +118,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # asyncio.Protocol
+    # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of that class, only alike
@@ -126,9 +134,24 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
         self._on_close(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._limits.scratch if self._large is None else self._large.room
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._is_closing:
-            return
+            self._large = None
+        elif self._large is not None:
+            self._count(nbytes)
+            self._large.filled(nbytes)
+            if self._large.is_complete:
+                self._parser = httptools.HttpRequestParser(self)  # the old one still waits for the body
+                self._complete(self._large.bytes)
+        else:
+            self._parse(bytes(self._limits.scratch[:nbytes]))
+            if not self._is_closing:
+                self._look_at_size()
+
+    def _parse(self, data: bytes) -> None:
         if self._reading_since is None:
             self._reading_since = self._loop.time()
         if not self._has_head:
@@ -146,9 +169,14 @@ class Connection(asyncio.Protocol):
             self._refuse(cause.status, cause.message)
         except httptools.HttpParserError as error:
             self._refuse(400, f"not HTTP: {error}")
-        else:
-            if not self._has_head and self._head_bytes > MAX_HEAD:
-                self._refuse(431, f"more than {MAX_HEAD} bytes of headers")
+
+    def _look_at_size(self) -> None:
+        """Of what is incomplete."""
+        if not self._has_head and self._head_bytes > MAX_HEAD:
+            self._refuse(431, f"more than {MAX_HEAD} bytes of headers")
+        elif self._has_head and self._length >= LARGE:
+            self._large = LargeBody(self._length, self._body)
+            self._body = []
 
     def eof_received(self) -> bool:
         """A caller that has said all it wants to say still gets its answers."""
@@ -178,13 +206,16 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
-        if lower == b"content-length" and len(value) < 20 and value.isdigit() and int(value) > self._limits.body:
-            raise _Refusal(413, f"a body of {int(value)} bytes is more than {self._limits.body}")
+        if lower == b"content-length" and len(value) < 20 and value.isdigit():
+            self._length = int(value)
+            if self._length > self._limits.body:
+                raise _Refusal(413, f"a body of {self._length} bytes is more than {self._limits.body}")
         if lower == b"expect" and value.lower() == b"100-continue":
             self._expects_continue = True
 
     def on_headers_complete(self) -> None:
         self._has_head = True
+        self._method, self._keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
         if self._limits.is_full:
             raise _Refusal(503, "too many large requests at once")
         if self._expects_continue and self._transport is not None:
@@ -192,31 +223,42 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
-        self._body_bytes += len(body)
-        self._limits.buffered += len(body)
+        self._count(len(body))
         if self._body_bytes > self._limits.body:
             raise _Refusal(413, f"the body is more than {self._limits.body} bytes")
 
     def on_message_complete(self) -> None:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        request = Request(self._parser.get_method(), self._url.partition(b"?")[0], body)
-        keep_alive = self._parser.should_keep_alive()
+        self._complete(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+
+    # Private
+
+    def _count(self, count: int) -> None:
+        self._body_bytes += count
+        self._limits.buffered += count
+
+    def _complete(self, body: bytes | bytearray) -> None:
+        """A whole request has come in."""
+        request = Request(self._method, self._url.partition(b"?")[0], body)
+        keep_alive = self._keep_alive
         self._release()
         self._begin()
         self._reading_since = None
         if self._is_closing:
             return
         if len(self._waiting) >= MAX_WAITING:
-            raise _Refusal(429, "too many requests in one go")
+            self._refuse(429, "too many requests in one go")
+            return
         self._waiting.append((request, keep_alive))
         self._next()
-
-    # Private
 
     def _begin(self) -> None:
         """Forgets the last request."""
         self._url = b""
-        self._body: list[bytes] = []
+        self._method = b""
+        self._keep_alive = False
+        self._length = 0
+        self._body = []
+        self._large = None
         self._body_bytes = 0
         self._head_bytes = 0
         self._has_head = False

@@ -55,6 +55,11 @@ class Listener:
         """How many connections are open."""
         return len(self._connections)
 
+    @property
+    def buffered(self) -> int:
+        """Bytes of bodies that are not complete yet."""
+        return self._limits.buffered
+
     async def start(self) -> int:
         """Listens; returns the port. Raises OSError when the address is taken."""
         loop = asyncio.get_running_loop()

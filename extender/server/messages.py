@@ -15,7 +15,7 @@ class Request(msgspec.Struct, gc=False):
 
     method: bytes
     path: bytes
-    body: bytes
+    body: bytes | bytearray
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):

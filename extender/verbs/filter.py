@@ -7,6 +7,7 @@ that is refused goes to FailedAndUnresolvableNodes, because evicting pods change
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,8 @@ import numpy as np
 from extender.verbs.judging import STRANGE_NODE, Judge, is_match
 from extender.verbs.name_index import NameIndex, slow_rows
 from extender.wire.answers import FailedNodes, echoed_result, names_result, nodes_result
-from extender.wire.arguments import ExtenderArgs, NodeList, is_given, read_nodes
+from extender.wire.arguments import ExtenderArgs, is_given
+from extender.wire.node_bodies import node_bodies
 from scheduler.cluster.pod_info import PodInfo
 
 NO_NODES = names_result((), FailedNodes())
@@ -55,7 +57,7 @@ class Filter:
     def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
         if is_given(args.node_names):
             return self._names(args.node_names, info)
-        return self._nodes(args.nodes, info)
+        return self._nodes(args, info)
 
     def possible(self, info: PodInfo) -> int:
         return self._judge.possible(info)
@@ -87,16 +89,22 @@ class Filter:
             self._judge.refuse(info, [name for name, _ in refused], losers, failed)
         return FilterAnswer(names_result(kept, failed), len(names), len(kept))
 
-    def _nodes(self, nodes: NodeList | None, info: PodInfo) -> FilterAnswer:
-        sent, bodies = read_nodes(nodes)
-        kept: list[msgspec.Raw] = []
+    def _nodes(self, args: ExtenderArgs, info: PodInfo) -> FilterAnswer:
+        kept: list[int] = []
         refused: dict[str, list[str]] = {}
-        for verdict, node, body in zip(self._judge.verdicts(info, sent), sent, bodies, strict=True):
+        for place, verdict in enumerate(self._judge.verdicts(info, args.nodes)):
             if is_match(verdict):
-                kept.append(body)
+                kept.append(place)
             else:
-                refused.setdefault(f"node(s) {verdict.reason}", []).append(node.metadata.name)
+                refused.setdefault(f"node(s) {verdict.reason}", []).append(args.nodes[place].metadata.name)
         failed = FailedNodes()
         for reason, names in refused.items():
             failed.add_strangers(names, reason)
-        return FilterAnswer(nodes_result(kept, failed), len(sent), len(kept))
+        return whole_nodes(args, kept, failed)
+
+
+def whole_nodes(args: ExtenderArgs, places: Sequence[int], failed: FailedNodes) -> FilterAnswer:
+    """The nodes at these places of the request, as they were sent."""
+    bodies = node_bodies(args.body, args.nodes) if places else ()
+    kept = [bodies[place] for place in places]
+    return FilterAnswer(nodes_result(kept, failed), len(args.nodes), len(kept))

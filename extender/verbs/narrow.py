@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from extender.verbs.filter import Filter, FilterAnswer
+from extender.verbs.filter import Filter, FilterAnswer, whole_nodes
 from extender.verbs.judging import Judge
-from extender.wire.answers import FailedNodes, names_result, nodes_result
-from extender.wire.arguments import ExtenderArgs, is_given, read_nodes
+from extender.wire.answers import FailedNodes, names_result
+from extender.wire.arguments import ExtenderArgs, is_given
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.columns import RowIndexes
 from scheduler.cluster.pod_info import PodInfo
@@ -42,13 +42,10 @@ class Narrowing(Filter):
                 return self._names(args.node_names, info)
             names: list[str] = self._index.names[rows[best]].tolist()
             return FilterAnswer(names_result(names, FailedNodes()), len(rows), len(names))
-        sent, bodies = read_nodes(args.nodes)
-        found = [self._judge.nodes.row_of(node.metadata.name) for node in sent]
+        found = [self._judge.nodes.row_of(node.metadata.name) for node in args.nodes]
         known = np.array([row for row in found if row is not None], dtype=np.intp)
-        best = self._best(info, known) if len(known) == len(bodies) else None
-        if best is None:
-            return self._nodes(args.nodes, info)
-        return FilterAnswer(nodes_result([bodies[place] for place in best], FailedNodes()), len(bodies), len(best))
+        best = self._best(info, known) if len(known) == len(found) else None
+        return self._nodes(args, info) if best is None else whole_nodes(args, best, FailedNodes())
 
     def _best(self, info: PodInfo, rows: RowIndexes) -> list[int] | None:
         """The places of the best rows; None where there is nothing to choose."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from extender.wire.arguments import MetaVictims
+from extender.wire.node_bodies import NodeBody
 
 _encode = msgspec.json.Encoder().encode
 
@@ -59,11 +60,11 @@ def echoed_result(raw: bytes) -> bytes:
     return b'{"Nodes":null,"NodeNames":' + raw + b',"FailedNodes":null,"FailedAndUnresolvableNodes":null,"Error":""}'
 
 
-def nodes_result(nodes: Sequence[msgspec.Raw], failed: FailedNodes) -> bytes:
+def nodes_result(nodes: Sequence[NodeBody], failed: FailedNodes) -> bytes:
     """A filter result of whole nodes, as they were sent."""
     head = b'{"Nodes":{"metadata":{},"items":['
     tail = f']}},"NodeNames":null,"FailedNodes":null,"FailedAndUnresolvableNodes":{failed},"Error":""}}'.encode()
-    parts: list[bytes | msgspec.Raw] = [b","] * (2 * len(nodes) + 1)
+    parts: list[bytes | NodeBody] = [b","] * (2 * len(nodes) + 1)
     parts[1::2] = nodes
     parts[0] = head
     parts[-1] = tail if nodes else head + tail

@@ -1,8 +1,8 @@
 """What kube-scheduler sends: JSON bytes -> typed arguments.
 
 Owns the wire names (those of Go's fields, as kube-scheduler 1.37 writes them) and what counts as malformed. Mirrors
-``extender/v1/types.go``. Node names, whole nodes and victims stay raw bytes here: the verbs decide how much of them
-has to be read.
+``extender/v1/types.go``. Node names and victims stay raw bytes here: the verbs decide how much of them has to
+be read. Of whole nodes only what tells their platforms is read; ``node_bodies`` has the rest.
 
 Go writes an absent slice or map as ``null``, as an empty one, or not at all; all three are read alike.
 """
@@ -10,13 +10,24 @@ Go writes an absent slice or map as ``null``, as an empty one, or not at all; al
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from scheduler.api.meta import WireStruct
-from scheduler.api.node import NodeSystemInfo
 from scheduler.api.pod import Pod
+from scheduler.images.node_platform import (
+    ARCHITECTURE_LABEL,
+    ARM32_LABEL,
+    BETA_ARCHITECTURE_LABEL,
+    BETA_OS_LABEL,
+    FALLBACK_LABEL,
+    OS_LABEL,
+    VARIANT_LABEL,
+    WINDOWS_BUILD_LABEL,
+)
+
+Body = bytes | bytearray
 
 T = TypeVar("T")
 
@@ -42,13 +53,35 @@ class ExtenderBindingArgs(msgspec.Struct, gc=False):
     node: str = msgspec.field(name="Node")
 
 
+class SentLabels(msgspec.Struct, frozen=True, gc=False):
+    """The labels that tell a platform (``PLATFORM_LABELS``); empty where a node has none of that name."""
+
+    os: str = msgspec.field(name=OS_LABEL, default="")
+    architecture: str = msgspec.field(name=ARCHITECTURE_LABEL, default="")
+    beta_os: str = msgspec.field(name=BETA_OS_LABEL, default="")
+    beta_architecture: str = msgspec.field(name=BETA_ARCHITECTURE_LABEL, default="")
+    windows_build: str = msgspec.field(name=WINDOWS_BUILD_LABEL, default="")
+    variant: str = msgspec.field(name=VARIANT_LABEL, default="")
+    fallback: str = msgspec.field(name=FALLBACK_LABEL, default="")
+    arm32: str = msgspec.field(name=ARM32_LABEL, default="")
+
+
+class SentInfo(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """Of ``status.nodeInfo`` what tells a platform."""
+
+    operating_system: str = ""
+    architecture: str = ""
+    kernel_version: str = ""
+    container_runtime_version: str = ""
+
+
 class SentMeta(WireStruct):
     name: str
-    labels: dict[str, str] = {}
+    labels: SentLabels = SentLabels()
 
 
 class SentStatus(WireStruct):
-    node_info: NodeSystemInfo = msgspec.field(default_factory=NodeSystemInfo)
+    node_info: SentInfo = SentInfo()
 
 
 class SentNode(WireStruct):
@@ -58,18 +91,24 @@ class SentNode(WireStruct):
     status: SentStatus = msgspec.field(default_factory=SentStatus)
 
 
-class NodeList(msgspec.Struct, gc=False):
-    """The nodes' own bytes; ``read_nodes`` looks into them."""
-
-    items: list[msgspec.Raw] | None = None
+class _NodeList(msgspec.Struct, gc=False):
+    items: list[SentNode] | None = None
 
 
-class ExtenderArgs(msgspec.Struct, gc=False):
-    """Of filter and prioritize. Exactly one of the two lists is given: names, if the caller trusts our own watch."""
-
+class _ExtenderArgs(msgspec.Struct, gc=False):
     pod: Pod = msgspec.field(name="Pod")
-    nodes: NodeList | None = msgspec.field(name="Nodes", default=None)
+    nodes: _NodeList | None = msgspec.field(name="Nodes", default=None)
     node_names: msgspec.Raw = msgspec.field(name="NodeNames", default_factory=msgspec.Raw)
+
+
+class ExtenderArgs(NamedTuple):
+    """Of filter and prioritize. Only one of the lists is given: names, if the caller trusts our own watch."""
+
+    pod: Pod
+    nodes: list[SentNode]
+    node_names: msgspec.Raw
+    body: Body
+    """All of it, for ``node_bodies`` to take whole nodes out of."""
 
 
 class VictimMeta(WireStruct):
@@ -104,10 +143,10 @@ class Decoder(Generic[T]):
     """Reads one type; a second, slower way takes bodies in which ``null`` stands where a value is expected."""
 
     def __init__(self, type_: type[T], what: str) -> None:
-        self._decode: Callable[[bytes | msgspec.Raw], T] = msgspec.json.Decoder(type_).decode
+        self._decode: Callable[[Body | msgspec.Raw], T] = msgspec.json.Decoder(type_).decode
         self._what = what
 
-    def __call__(self, body: bytes | msgspec.Raw) -> T:
+    def __call__(self, body: Body | msgspec.Raw) -> T:
         """Raises MalformedBody."""
         try:
             return self._decode(body)
@@ -116,7 +155,7 @@ class Decoder(Generic[T]):
         except _UNREADABLE as error:
             raise MalformedBody(f"{self._what} cannot be read: {error}") from error
 
-    def _read_without_nulls(self, body: bytes | msgspec.Raw) -> T:
+    def _read_without_nulls(self, body: Body | msgspec.Raw) -> T:
         try:
             return self._decode(msgspec.json.encode(without_nulls(msgspec.json.decode(body))))
         except _UNREADABLE as error:
@@ -135,26 +174,26 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-_extender_args = Decoder(ExtenderArgs, "ExtenderArgs")
+_extender_args = Decoder(_ExtenderArgs, "ExtenderArgs")
 _preemption_args = Decoder(ExtenderPreemptionArgs, "ExtenderPreemptionArgs")
 _binding_args = Decoder(ExtenderBindingArgs, "ExtenderBindingArgs")
 _names = Decoder(list[str], "NodeNames")
-_node = Decoder(SentNode, "a node")
 _victims = Decoder(Victims, "NodeNameToVictims")
 _meta_victims = Decoder(MetaVictims, "NodeNameToMetaVictims")
 
 
-def read_extender_args(body: bytes) -> ExtenderArgs:
+def read_extender_args(body: Body) -> ExtenderArgs:
     """Raises MalformedBody."""
-    return _extender_args(_text(body))
+    args = _extender_args(_text(body))
+    return ExtenderArgs(args.pod, (args.nodes and args.nodes.items) or [], args.node_names, body)
 
 
-def read_preemption_args(body: bytes) -> ExtenderPreemptionArgs:
+def read_preemption_args(body: Body) -> ExtenderPreemptionArgs:
     """Raises MalformedBody."""
     return _preemption_args(_text(body))
 
 
-def read_binding_args(body: bytes) -> ExtenderBindingArgs:
+def read_binding_args(body: Body) -> ExtenderBindingArgs:
     """Raises MalformedBody."""
     return _binding_args(_text(body))
 
@@ -169,15 +208,6 @@ def read_node_names(raw: msgspec.Raw) -> list[str]:
     return _names(raw) if is_given(raw) else []
 
 
-def read_nodes(nodes: NodeList | None) -> tuple[list[SentNode], list[msgspec.Raw]]:
-    """The nodes of a NodeList, twice in the same order: what tells their platforms, and all of their bytes.
-
-    Raises MalformedBody.
-    """
-    bodies = (nodes.items if nodes is not None else None) or []
-    return list(map(_node, bodies)), bodies
-
-
 def read_victims(raw: msgspec.Raw) -> MetaVictims:
     """The same victims by UID. Raises MalformedBody."""
     victims = _victims(raw)
@@ -189,7 +219,7 @@ def read_meta_victims(raw: msgspec.Raw) -> MetaVictims:
     return _meta_victims(raw)
 
 
-def _text(body: bytes) -> bytes:
+def _text(body: Body) -> Body:
     """The body, which must be UTF-8 throughout: parts of it may go into an answer unread. Raises MalformedBody."""
     if not body.isascii():
         try:

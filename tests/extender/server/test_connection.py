@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extender.server.connection import MAX_HEAD
+from extender.server.large_body import LARGE
 from extender.server.listener import Listener, ListenerSettings
 from extender.server.messages import Request, Response, text
+from tests.kube.pki import Authority
 
 LIMIT = 1_000_000
 
@@ -120,6 +124,70 @@ async def test_a_body_may_come_byte_by_byte_or_in_chunks(serve: Serve) -> None:
     writer.write(b"POST /filter HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
     assert (await one_answer(reader)).endswith(b"abcde")
     writer.close()
+
+
+BIG = bytes(range(256)) * 2_000
+
+
+@pytest.mark.parametrize("piece", [LARGE // 3, LARGE * 2, len(BIG)])
+async def test_a_large_body_is_read_in_place_and_what_follows_is_another_request(serve: Serve, piece: int) -> None:
+    served = await serve(request_seconds=5.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    sent = post("/filter", BIG) + post("/filter?again", BIG[::-1], "Connection: keep-alive") + post("/filter", b"small")
+    for start in range(0, len(sent), piece):
+        writer.write(sent[start : start + piece])
+        await writer.drain()
+        await asyncio.sleep(0)
+    for expected in (BIG, BIG[::-1], b"small"):
+        assert (await one_answer(reader)).endswith(b"\r\n\r\n" + expected)
+    assert [type(request.body) for request in served.requests[:1]] == [bytearray]
+    assert [request.path for request in served.requests] == [b"/filter"] * 3
+    writer.close()
+
+
+async def test_a_large_body_that_asks_for_the_end_gets_it(serve: Serve) -> None:
+    served = await serve(request_seconds=5.0)
+    answer = await served.say(post("/filter", BIG, "Connection: close"), until_closed=True)
+    assert b"Connection: close\r\n" in answer
+    assert answer.endswith(BIG)
+
+
+async def test_a_large_body_that_never_ends_is_told_so_and_forgotten(serve: Serve) -> None:
+    served = await serve()
+    answer = await served.say(post("/filter", BIG)[:-1], until_closed=True)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    await until(lambda: len(served.listener) == 0)
+    assert served.listener.buffered == 0
+
+
+async def test_a_caller_that_hangs_up_within_a_large_body_leaves_nothing_behind(serve: Serve) -> None:
+    served = await serve(request_seconds=5.0)
+    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(post("/filter", BIG)[: len(BIG) // 2])
+    await until(lambda: served.listener.buffered > LARGE)
+    writer.close()
+    await until(lambda: len(served.listener) == 0)
+    assert served.listener.buffered == 0
+
+
+async def test_large_bodies_come_through_tls(tmp_path: Path) -> None:
+    authority = Authority("servers")
+    certificate, key = authority.issue("extender")
+    for name, pem in (("tls.crt", certificate), ("tls.key", key), ("ca.crt", authority.pem)):
+        (tmp_path / name).write_bytes(pem)
+    served = Served(request_seconds=5.0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    settings = ListenerSettings("127.0.0.1", 0, LIMIT, 8, 5.0, 30.0)
+    listener = Listener(settings, served._answer, tls=context)
+    port = await listener.start()
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+    for body in (BIG, b"small", BIG):
+        writer.write(post("/filter", body))
+        assert (await asyncio.wait_for(one_answer(reader), 10)).endswith(body)
+    writer.close()
+    await listener.stop(0.1)
 
 
 async def test_answers_come_in_the_order_of_the_requests(serve: Serve) -> None:

@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from extender.wire.arguments import (
     MalformedBody,
+    SentLabels,
     is_given,
     read_binding_args,
     read_extender_args,
     read_meta_victims,
     read_node_names,
-    read_nodes,
     read_preemption_args,
     read_victims,
 )
+from extender.wire.node_bodies import node_bodies
 from tests.extender.builders import a_node_document, a_pod_document, extender_args
 
 READERS = (read_extender_args, read_preemption_args, read_binding_args)
@@ -31,16 +32,18 @@ def test_names_are_read_and_nodes_are_not_there() -> None:
     args = read_extender_args(extender_args(names=["a", "b"]))
     assert args.pod.key == "shop/web-0"
     assert is_given(args.node_names)
-    assert args.nodes is None
+    assert args.nodes == []
     assert read_node_names(args.node_names) == ["a", "b"]
 
 
-def test_whole_nodes_are_read_twice_in_the_same_order() -> None:
+def test_of_whole_nodes_is_read_what_tells_their_platforms() -> None:
     documents = [a_node_document("a"), a_node_document("b", "arm64")]
-    nodes, raw = read_nodes(read_extender_args(extender_args(nodes=documents)).nodes)
-    assert [node.metadata.name for node in nodes] == ["a", "b"]
-    assert [node.status.node_info.architecture for node in nodes] == ["amd64", "arm64"]
-    assert [json.loads(bytes(each)) for each in raw] == documents
+    documents[1]["metadata"]["labels"]["multiarch-scheduler.io/variant"] = "v9"
+    one, other = read_extender_args(extender_args(nodes=documents)).nodes
+    assert (one.metadata.name, other.metadata.name) == ("a", "b")
+    assert (one.metadata.labels.architecture, other.metadata.labels.architecture) == ("amd64", "arm64")
+    assert (one.metadata.labels.variant, other.metadata.labels.variant) == ("", "v9")
+    assert other.status.node_info.container_runtime_version == "containerd://2.2.1"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_whole_nodes_are_read_twice_in_the_same_order() -> None:
 def test_what_go_leaves_out_is_empty_however_it_is_written(document: dict[str, Any]) -> None:
     args = read_extender_args(json.dumps(document).encode())
     assert read_node_names(args.node_names) == []
-    assert read_nodes(args.nodes) == ([], [])
+    assert (args.nodes, list(node_bodies(args.body, args.nodes))) == ([], [])
 
 
 def test_a_null_inside_an_object_is_a_missing_field() -> None:
@@ -72,7 +75,8 @@ def test_a_null_inside_an_object_is_a_missing_field() -> None:
     node["metadata"]["labels"] = None
     args = read_extender_args(extender_args(pod=pod, nodes=[node]))
     assert args.pod.spec.init_containers == []
-    assert read_nodes(args.nodes)[0][0].metadata.labels == {}
+    assert args.nodes[0].metadata.labels == SentLabels()
+    assert len(node_bodies(args.body, args.nodes)) == 1
 
 
 def test_victims_are_read_as_pods_and_as_uids() -> None:
@@ -151,8 +155,7 @@ def test_no_document_of_nearly_the_right_form_gets_through_half_read(document: d
     with contextlib.suppress(MalformedBody):
         args = read_extender_args(body)
         read_node_names(args.node_names)
-        nodes, raw = read_nodes(args.nodes)
-        assert len(nodes) == len(raw)
+        assert len(args.nodes) == len(node_bodies(args.body, args.nodes))
         preemption = read_preemption_args(body)
         for victims in (preemption.node_name_to_victims or {}).values():
             read_victims(victims)
@@ -169,5 +172,4 @@ def test_no_damage_to_a_good_body_does_harm(noise: bytes, place: int, how: int) 
     ]
     with contextlib.suppress(MalformedBody):
         args = read_extender_args(damaged)
-        nodes, raw = read_nodes(args.nodes)
-        assert len(nodes) == len(raw)
+        assert len(args.nodes) == len(node_bodies(args.body, args.nodes))
