@@ -7,6 +7,7 @@ has is called ``image_platform_*``. Owns the instruments; the loops move them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -116,6 +117,12 @@ class Metrics:
             ["registry"],
             registry=self.registry,
         )
+        # To find one by its labels takes several times as long as to move it, and these are moved for every pod.
+        self._attempts_of = cache(self._attempts.labels)
+        self._attempt_seconds_of = cache(self._attempt_seconds.labels)
+        self._sli_seconds_of = cache(self._sli_seconds.labels)
+        self._incoming_of = cache(self._incoming.labels)
+        self._resolutions_of = cache(self._resolutions.labels)
         self._registries: set[str] = set()
         self._lookups_counted = {"hit": 0, "miss": 0}
         self._preemption_attempts = Counter(
@@ -139,8 +146,8 @@ class Metrics:
 
     def attempt(self, result: str, seconds: float, profile: str) -> None:
         """``result``: scheduled, unschedulable or error; ``profile``: the name by which the pod asks for it."""
-        self._attempts.labels(result, profile).inc()
-        self._attempt_seconds.labels(result, profile).observe(seconds)
+        self._attempts_of(result, profile).inc()
+        self._attempt_seconds_of(result, profile).observe(seconds)
 
     def preempted(self, victims: int) -> None:
         self._preemption_attempts.inc()
@@ -148,10 +155,10 @@ class Metrics:
 
     def scheduled(self, attempts: int, seconds: float) -> None:
         self.pod_attempts.observe(attempts)
-        self._sli_seconds.labels("15+" if attempts >= 15 else str(attempts)).observe(seconds)
+        self._sli_seconds_of("15+" if attempts >= 15 else str(attempts)).observe(seconds)
 
     def incoming(self, queue: str, event: str, count: int = 1) -> None:
-        self._incoming.labels(queue, event).inc(count)
+        self._incoming_of(queue, event).inc(count)
 
     def pending(self, by_queue: Mapping[str, int], unschedulable: Mapping[tuple[str, str], int]) -> None:
         """``unschedulable``: by plugin and profile."""
@@ -170,7 +177,7 @@ class Metrics:
         self._leader.labels(lease).set(leads)
 
     def resolved(self, result: str) -> None:
-        self._resolutions.labels(result).inc()
+        self._resolutions_of(result).inc()
 
     def image_cache(self, *, hits: int, misses: int, size: int) -> None:
         """``hits`` and ``misses`` since the start, ``size`` in bytes."""
