@@ -41,6 +41,7 @@ from scheduler.kube.in_cluster import own_namespace
 from scheduler.kube.lease import LeaseRequests
 from scheduler.kube.requests import ApiClient, RequestSettings
 from scheduler.kube.secrets import PullSecrets
+from scheduler.loops import garbage
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp
 from scheduler.loops.comparing import Comparing
@@ -99,6 +100,7 @@ LOST_SECONDS = 1.0
 def run_scheduler(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code."""
     logs.configure(settings.logging)
+    garbage.search_seldom()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_run(settings))
 
@@ -327,6 +329,7 @@ class Scheduler:
             try:
                 for watch in self.watches.values():
                     await watch.synced.wait()
+                garbage.keep_what_there_is()
                 log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), pending=len(self.queue))
                 deciding = group.create_task(self.scheduling.run())
                 try:

@@ -34,9 +34,10 @@ def cluster_watches(
 ) -> dict[str, Reflector[Any]]:
     """A reflector for each kind, by the name of the resource."""
     budgets = "/apis/policy/v1/poddisruptionbudgets"
+    nodes = NodeWatch(cache, events)
     watches: dict[str, Reflector[Any]] = {
         "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=on_problem),
-        "nodes": Reflector(client, "/api/v1/nodes", Node, NodeWatch(cache, events), on_problem=on_problem),
+        "nodes": Reflector(client, "/api/v1/nodes", Node, nodes, on_problem=on_problem, on_page=nodes.listed),
         "pods": Reflector(client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=on_problem),
         "poddisruptionbudgets": Reflector(
             client, budgets, PodDisruptionBudget, BudgetWatch(cache), on_problem=on_problem
