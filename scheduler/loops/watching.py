@@ -73,9 +73,7 @@ class NodeWatch:
 
     def replaced(self, nodes: list[Node]) -> None:
         """The list is complete: whatever was not on it is gone."""
-        for node in nodes:
-            self._listed.add(node.name)
-            self.modified(node)
+        self.listed(nodes, first=False)
         for name in self._held.keys() - self._listed:
             self._forget(name)
         self._listed.clear()
