@@ -19,26 +19,30 @@ def median(runs: Sequence[Burst] | Sequence[Steady], value: Callable[..., float]
 def burst_table(found: dict[str, Bursts], ours: str, theirs: str) -> str:
     """``found``: by title of the workload."""
     lines = [
-        "| workload | contender | pods/s | ratio | CPU ms per pod | ratio | API server | etcd | events | MB at most |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| workload | contender | pods/s | ratio | per CPU s | ratio | CPU ms | ratio | API | etcd | events | MB |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for title, bursts in found.items():
         for contender, runs in bursts.items():
-            rate, cpu = median(runs, lambda run: run.rate), median(runs, lambda run: run.scheduler_cpu)
-            other = bursts.get(theirs)
-            ratios = "", ""
-            if contender == ours and other:
-                faster = rate / median(other, lambda run: run.rate)
-                cheaper = median(other, lambda run: run.scheduler_cpu) / cpu
-                ratios = f"**{faster:.1f} x**", f"**1/{cheaper:.1f}**"
-            lines.append(
-                f"| {title} | {contender} | {rate:,.0f} | {ratios[0]} | {cpu * 1e3:.2f} | {ratios[1]}"
-                f" | {median(runs, lambda run: run.api_server_cpu) * 1e3:.2f}"
-                f" | {median(runs, lambda run: run.etcd_cpu) * 1e3:.2f}"
-                f" | {median(runs, lambda run: run.events / run.pods):.0%}"
-                f" | {max(run.memory.peak for run in runs):,.0f} |"
-            )
+            other = bursts[theirs] if contender == ours and theirs in bursts else None
+            cells = [
+                *_compared(runs, other, lambda run: run.rate, "{:,.0f}", "{:.1f} x"),
+                *_compared(runs, other, lambda run: 1 / run.cpu_to_bind, "{:,.0f}", "{:.1f} x"),
+                *_compared(runs, other, lambda run: run.scheduler_cpu * 1e3, "{:.2f}", "{:.2f}"),
+                f"{median(runs, lambda run: run.api_server_cpu) * 1e3:.2f}",
+                f"{median(runs, lambda run: run.etcd_cpu) * 1e3:.2f}",
+                f"{median(runs, lambda run: run.events / run.pods):.0%}",
+                f"{max(run.memory.peak for run in runs):,.0f}",
+            ]
+            lines.append(f"| {title} | {contender} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _compared(
+    runs: Sequence[Burst], other: Sequence[Burst] | None, value: Callable[[Burst], float], form: str, ratio: str
+) -> tuple[str, str]:
+    own = median(runs, value)
+    return form.format(own), "" if other is None else f"**{ratio.format(own / median(other, value))}**"
 
 
 def steady_table(found: dict[float, Steadies]) -> str:
