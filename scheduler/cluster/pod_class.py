@@ -3,7 +3,8 @@
 Owns what matters for scheduling: the fingerprint here must cover every field that a row-local plugin reads. The
 replicas of a Deployment differ in name, uid and the random names of their token volumes, none of which any plugin
 reads. Labels are not part of it, because nodes do not look at them and the replicas of a StatefulSet each have their
-own: they are a pod's shape (``shapes``), and only plugins that look at other pods see that.
+own: they are a pod's shape (``shapes``), and only plugins that look at other pods see that. Names of claims are, though
+no node knows them; what does not depend on them is worked out for the class ``on_rows``, which leaves them out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
+from msgspec.structs import replace
 
 from scheduler.api.pod import Pod, PodSpec, Volume
 from scheduler.cluster.ports import host_ports
@@ -27,6 +29,7 @@ class PodClass:
 
     __slots__ = (
         "__weakref__",
+        "_unnamed",
         "amounts",
         "derived",
         "images",
@@ -39,7 +42,8 @@ class PodClass:
         "volumes",
     )
 
-    def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None) -> None:
+    def __init__(self, pod: Pod, images: tuple[ResolvedImage, ...] | None, unnamed: PodClass | None = None) -> None:
+        self._unnamed = unnamed
         self.spec: PodSpec = pod.spec
         """Of some pod of the class: read only what the fingerprint covers. API objects are never changed in place."""
         self.namespace = pod.metadata.namespace
@@ -57,6 +61,14 @@ class PodClass:
         self.ports = host_ports(pod.spec)
         self.volumes = pod_volumes(pod)
         """Claims and disks. A pod with an ephemeral volume, whose claim is its own, is a class of its own."""
+
+    @property
+    def on_rows(self) -> PodClass:
+        """The class of all pods that differ in the names of their claims only, to be shown to row-local plugins.
+
+        Its own names are those of some pod: nobody may read them.
+        """
+        return self if self._unnamed is None else self._unnamed
 
 
 class PodClasses:
@@ -77,16 +89,26 @@ class PodClasses:
         can have their ids while the class is found here.
         """
         answers = None if images is None else tuple(id(image.answer) for image in images)
-        key = (fingerprint(pod), answers)
+        key = (fingerprint(pod, claim_names=True), answers)
+        found = self._classes.get(key)
+        if found is None:
+            unnamed = self._unnamed(pod, images, answers) if any(map(_is_claim, pod.spec.volumes)) else None
+            found = self._classes[key] = PodClass(pod, images, unnamed)
+        return found
+
+    def _unnamed(self, pod: Pod, images: tuple[ResolvedImage, ...] | None, answers: tuple[int, ...] | None) -> PodClass:
+        key = (fingerprint(pod, claim_names=False), answers)
         found = self._classes.get(key)
         if found is None:
             found = self._classes[key] = PodClass(pod, images)
         return found
 
 
-def fingerprint(pod: Pod) -> bytes:
+def fingerprint(pod: Pod, *, claim_names: bool) -> bytes:
     """Equal for pods that plugins cannot tell apart, whatever their names; a few microseconds."""
     spec = pod.spec
+    read = _without_name if claim_names else _without_names
+    owners = [(pod.metadata.uid, pod.key, volume.name) for volume in spec.volumes if volume.ephemeral is not None]
     return msgspec.json.encode(
         (
             pod.metadata.namespace,
@@ -103,8 +125,8 @@ def fingerprint(pod: Pod) -> bytes:
             spec.host_users,
             spec.topology_spread_constraints,
             spec.resource_claims,
-            [volume for volume in map(_without_name, spec.volumes) if volume is not None],
-            [(pod.metadata.uid, pod.key, volume.name) for volume in spec.volumes if volume.ephemeral is not None],
+            [volume for volume in map(read, spec.volumes) if volume is not None],
+            owners if claim_names else len(owners),
         )
     )
 
@@ -116,3 +138,16 @@ def _without_name(volume: Volume) -> tuple[object, ...] | None:
     """What plugins read of a volume; None for the kinds that they do not look at."""
     source = tuple(getattr(volume, field) for field in _SOURCES)
     return source if any(part is not None for part in source) else None
+
+
+def _without_names(volume: Volume) -> tuple[object, ...] | None:
+    """The same without the name of a claim."""
+    if volume.persistent_volume_claim is None:
+        return _without_name(volume)
+    return _without_name(
+        replace(volume, persistent_volume_claim=replace(volume.persistent_volume_claim, claim_name=""))
+    )
+
+
+def _is_claim(volume: Volume) -> bool:
+    return volume.persistent_volume_claim is not None or volume.ephemeral is not None

@@ -146,13 +146,13 @@ class SchedulingCycle:
         """All verdicts and scores for pods like this one, as of now."""
         found = self._pods.get(info.likeness)
         if found is None:
-            found = PodEvaluation(info, self.evaluation(info.pod_class), self._cache)
+            found = PodEvaluation(info, self.evaluation(info.pod_class.on_rows), self._cache)
             self._pods[info.likeness] = found
             while self._are_too_many(self._pods):
                 self._pods.popitem(last=False)[1].close()
         else:
             self._pods.move_to_end(info.likeness)
-            self._classes.move_to_end(info.pod_class)  # so it is never forgotten before its pods are
+            self._classes.move_to_end(info.pod_class.on_rows)  # so it is never forgotten before its pods are
         found.refresh()
         return found
 

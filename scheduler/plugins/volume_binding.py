@@ -11,27 +11,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.api.pod import Pod
 from scheduler.api.quantity import value
 from scheduler.api.storage import (
-    MIGRATED_PLUGINS,
     SELECTED_NODE,
     WAIT_FOR_FIRST_CONSUMER,
-    CSIDriver,
-    CSINode,
     CSIStorageCapacity,
     PersistentVolume,
     PersistentVolumeClaim,
-    StorageClass,
 )
 from scheduler.cluster.cache import Cache
-from scheduler.cluster.columns import Ids, Mask, Rows, count, indexes
+from scheduler.cluster.columns import MAX_AMOUNT, Ids, Mask, Rows, count, indexes
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
-from scheduler.cluster.volumes.matching import Found, Matching, Outcome, limit, requested, size
+from scheduler.cluster.volumes.free_volumes import requested, size
+from scheduler.cluster.volumes.matching import Found, Matching, Outcome
 from scheduler.cluster.volumes.migration import DRIVERS, Untranslatable, plugin_of, translated_affinity
-from scheduler.cluster.volumes.pod_volumes import ClaimUse, claim_use
+from scheduler.cluster.volumes.pod_volumes import ClaimUse
 from scheduler.cluster.volumes.reach import Reach
 from scheduler.cluster.volumes.storage import StorageObjects
 from scheduler.framework.plugin import SKIP, ClusterPlugin, PluginState, PreFilterAnswer, Scores, Skip
@@ -39,7 +35,8 @@ from scheduler.framework.row_state import FITS, RowState
 from scheduler.framework.status import AttemptError, Code, Rejection
 from scheduler.plugins.arguments import MAX_UTILIZATION, VolumeBindingArgs
 from scheduler.plugins.resource_strategies import broken_line
-from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
+from scheduler.plugins.volume_binding_hints import HINTS
+from scheduler.queue.events import QueueingHints
 
 REASON_UNREACHABLE = "node(s) didn't match PersistentVolume's node affinity"
 REASON_NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
@@ -60,21 +57,7 @@ class VolumeBinding(ClusterPlugin):
 
     @property
     def hints(self) -> QueueingHints:
-        return {
-            EventKind.STORAGE_CLASS_ADD: always,
-            EventKind.STORAGE_CLASS_UPDATE: _allows_other_topologies,
-            EventKind.CLAIM_ADD: _is_claim_of,
-            EventKind.CLAIM_UPDATE: _is_claim_of,
-            EventKind.VOLUME_ADD: always,
-            EventKind.VOLUME_UPDATE: always,
-            EventKind.NODE_ADD: always,
-            EventKind.NODE_UPDATE_LABEL: always,
-            EventKind.CSI_NODE_ADD: always,
-            EventKind.CSI_NODE_UPDATE: _migrates_others,
-            EventKind.CSI_DRIVER_UPDATE: _stopped_telling_capacity,
-            EventKind.STORAGE_CAPACITY_ADD: always,
-            EventKind.STORAGE_CAPACITY_UPDATE: _makes_larger_volumes,
-        }
+        return HINTS
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
         return None if pod_class.volumes.claims else SKIP
@@ -139,10 +122,7 @@ class _State(RowState):
 
     def judge(self, rows: Rows) -> Ids:
         unreachable, gone, faults = self._judge_bound(rows)
-        found, which = self._found(rows)
-        no_volume = np.array([answer.outcome is Outcome.NO_VOLUME for answer in found], dtype=np.bool_)[which]
-        no_space = np.array([answer.outcome is Outcome.NO_SPACE for answer in found], dtype=np.bool_)[which]
-        self._scores[rows] = np.array([self._score(answer) for answer in found], dtype=np.int64)[which]
+        no_volume, no_space, self._scores[rows] = self._judge_free(rows) or self._judge_unbound(rows)
         reasons = (
             (unreachable, REASON_UNREACHABLE),
             (no_volume, REASON_NO_VOLUME),
@@ -153,7 +133,7 @@ class _State(RowState):
         for bit, (mask, _) in enumerate(reasons):
             bits |= mask.astype(np.int32) << bit
         numbers = np.full(1 << len(reasons), FITS, dtype=np.int32)
-        for combination in set(bits.tolist()) - {0}:
+        for combination in (np.flatnonzero(np.bincount(bits)[1:]) + 1).tolist():
             texts = tuple(text for bit, (_, text) in enumerate(reasons) if combination >> bit & 1)
             numbers[combination] = self.number(Rejection(Code.UNRESOLVABLE, VolumeBinding.name, texts))
         verdicts: Ids = numbers[bits]
@@ -187,6 +167,27 @@ class _State(RowState):
             unreachable |= undecided & ~reached
             undecided &= reached
         return unreachable, np.zeros(count(rows), dtype=np.bool_), faults
+
+    def _judge_free(self, rows: Rows) -> tuple[Mask, Mask, Scores] | None:
+        """``_judge_unbound`` where one label tells which volume a node would give to the only claim; None elsewhere."""
+        asked = self._matching.only_free() if self._matching is not None else None
+        key = None if asked is None else asked[1].only_label()
+        column = None if key is None else self._nodes.labels.column(key)
+        if asked is None or column is None:
+            return None
+        claim, free = asked
+        sizes = free.smallest_sizes(column, self._nodes.facts.sequence)[column.ids[rows]]
+        missing = sizes < 0
+        shares = requested(claim) * MAX_UTILIZATION // np.where(sizes > 0, sizes, MAX_AMOUNT)
+        scores = np.array(self._by_percent)[np.where(sizes, shares, MAX_UTILIZATION)]
+        return missing, np.zeros(count(rows), dtype=np.bool_), np.where(missing, 0, scores)
+
+    def _judge_unbound(self, rows: Rows) -> tuple[Mask, Mask, Scores]:
+        """Where there is no volume for the unbound claims, where no space to make one, and the scores."""
+        found, which = self._found(rows)
+        no_volume = np.array([answer.outcome is Outcome.NO_VOLUME for answer in found], dtype=np.bool_)[which]
+        no_space = np.array([answer.outcome is Outcome.NO_SPACE for answer in found], dtype=np.bool_)[which]
+        return no_volume, no_space, np.array([self._score(answer) for answer in found], dtype=np.int64)[which]
 
     def _found(self, rows: Rows) -> tuple[list[Found], Ids]:
         """The distinct answers about the unbound claims, and int32[rows] into them."""
@@ -265,45 +266,6 @@ def _bound(volume: PersistentVolume | None, storage: StorageObjects) -> _Bound |
         return _Bound(reach, plugin, Reach(translated_affinity(volume)))
     except Untranslatable as error:
         return _Bound(reach, plugin, fault=f"could not translate pv: {error}")
-
-
-def _is_claim_of(pod: Pod, event: ClusterEvent) -> bool:
-    """The claim is that of a volume of the pod."""
-    uses = (claim_use(pod, volume) for volume in pod.spec.volumes)
-    claim = event.new
-    return isinstance(claim, PersistentVolumeClaim) and any(use is not None and use.key == claim.key for use in uses)
-
-
-def _allows_other_topologies(_pod: Pod, event: ClusterEvent) -> bool:
-    old, new = event.old, event.new
-    if not (isinstance(old, StorageClass) and isinstance(new, StorageClass)):
-        return True
-    return old.allowed_topologies != new.allowed_topologies
-
-
-def _migrates_others(_pod: Pod, event: ClusterEvent) -> bool:
-    """The node hands other old kinds of volumes to drivers than before."""
-    old, new = event.old, event.new
-    if not (isinstance(old, CSINode) and isinstance(new, CSINode)):
-        return True
-    return old.metadata.annotations.get(MIGRATED_PLUGINS) != new.metadata.annotations.get(MIGRATED_PLUGINS)
-
-
-def _stopped_telling_capacity(pod: Pod, event: ClusterEvent) -> bool:
-    """The driver of one of the pod's volumes no longer has its capacity looked at."""
-    old, new = event.old, event.new
-    if not (isinstance(old, CSIDriver) and isinstance(new, CSIDriver)):
-        return True
-    stopped = old.spec.storage_capacity and not new.spec.storage_capacity
-    return stopped and any(volume.csi is not None and volume.csi.driver == new.name for volume in pod.spec.volumes)
-
-
-def _makes_larger_volumes(_pod: Pod, event: ClusterEvent) -> bool:
-    old, new = event.old, event.new
-    if not (isinstance(old, CSIStorageCapacity) and isinstance(new, CSIStorageCapacity)):
-        return True
-    before, now = limit(old), limit(new)
-    return now is not None and (before is None or now > before)
 
 
 def _bytes(capacity: CSIStorageCapacity) -> int:

@@ -8,7 +8,6 @@ few labels of the node only (``label_keys``), so whoever asks for many nodes ask
 from __future__ import annotations
 
 import enum
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,10 +21,8 @@ from scheduler.api.storage import (
     PersistentVolumeClaim,
     StorageClass,
 )
-from scheduler.cluster.volumes.reach import Reach
+from scheduler.cluster.volumes.free_volumes import FreeVolumes, is_suitable, requested
 from scheduler.cluster.volumes.storage import StorageObjects
-
-AVAILABLE = "Available"
 
 
 class Outcome(enum.Enum):
@@ -54,13 +51,6 @@ class Found:
     outcome: Outcome
     static: tuple[Static, ...] = ()
     dynamic: tuple[Dynamic, ...] = ()
-
-
-class _Candidate(NamedTuple):
-    size: int
-    name: str
-    volume: PersistentVolume
-    reach: Reach
 
 
 class _Provisioning(NamedTuple):
@@ -97,6 +87,14 @@ class Matching:
             keys.update(requirement.key for selector in selectors for requirement in selector.requirements())
         return keys
 
+    def only_free(self) -> tuple[PersistentVolumeClaim, FreeVolumes] | None:
+        """The claim and its volumes, if a free volume is all that can become of it; None if there is more to it."""
+        if self._selected or len(self._pools) != 1 or self._pools[0].own:
+            return None
+        claim = self._pools[0].claim
+        makes_some = self._provisioning[claim.key].storage_class.provisioner not in {"", NO_PROVISIONER}
+        return None if makes_some else (claim, self._pools[0].free)
+
     def on(self, labels: Mapping[str, str]) -> Found:
         """What would be done on a node with these labels."""
         chosen: dict[str, Static] = {}
@@ -123,80 +121,32 @@ class Matching:
 
 
 class _Pool:
-    """The volumes that a claim could be bound to, smallest first; found by a label that their nodes must have."""
+    """The volumes that a claim could be bound to: those meant for it, and free ones."""
 
     def __init__(self, claim: PersistentVolumeClaim, storage: StorageObjects) -> None:
         self.claim = claim
-        suitable = [volume for volume in storage.volumes_for(claim) if _is_suitable(volume, claim)]
-        self._own = [_candidate(volume, storage) for volume in suitable if volume.is_for(claim)]
-        self._own.sort(key=lambda candidate: candidate.name)
-        self._anywhere: list[_Candidate] = []
-        self._by_label: dict[str, dict[str, list[_Candidate]]] = {}
-        free = [_candidate(volume, storage) for volume in suitable if _is_free(volume, claim)]
-        for candidate in sorted(free, key=lambda candidate: candidate[:2]):
-            anchor = candidate.reach.anchor()
-            if anchor is None:
-                self._anywhere.append(candidate)
-                continue
-            key, values = anchor
-            for text in values:
-                self._by_label.setdefault(key, {}).setdefault(text, []).append(candidate)
+        meant = (volume for volume in storage.meant_for(claim) if volume.is_for(claim) and is_suitable(volume, claim))
+        self.own = sorted(((volume, storage.reach(volume)) for volume in meant), key=lambda pair: pair[0].name)
+        self.free = storage.free_for(claim)
 
     def label_keys(self) -> set[str]:
-        nested = [c for values in self._by_label.values() for candidates in values.values() for c in candidates]
-        return {key for c in (*self._own, *self._anywhere, *nested) for key in c.reach.label_keys()}
+        return {key for _, reach in self.own for key in reach.label_keys()} | self.free.label_keys()
 
     def smallest(self, labels: Mapping[str, str], chosen: Mapping[str, Static]) -> PersistentVolume | None:
         """The volume to take on a node, if it is not chosen already. One that is meant for the claim goes first."""
-        for candidate in self._own:
-            if candidate.name not in chosen:
-                return candidate.volume if candidate.reach.includes(labels) else None
-        near = [by_value.get(labels.get(key, ""), []) for key, by_value in self._by_label.items() if key in labels]
-        for candidate in heapq.merge(self._anywhere, *near, key=lambda candidate: candidate[:2]):
+        for volume, reach in self.own:
+            if volume.name not in chosen:
+                return volume if reach.includes(labels) else None
+        for candidate in self.free.near(labels):
             if candidate.name not in chosen and candidate.reach.includes(labels):
                 return candidate.volume
         return None
-
-
-def requested(claim: PersistentVolumeClaim) -> int:
-    """Bytes that the claim asks for."""
-    return value(claim.spec.resources.requests.get(STORAGE, 0))
-
-
-def size(volume: PersistentVolume) -> int:
-    """Bytes that the volume has."""
-    return value(volume.spec.capacity.get(STORAGE, 0))
 
 
 def limit(capacity: CSIStorageCapacity) -> int | None:
     """Bytes of the largest volume that can be made; None where nothing is known."""
     text = capacity.capacity if capacity.maximum_volume_size is None else capacity.maximum_volume_size
     return None if text is None else value(text)
-
-
-def _candidate(volume: PersistentVolume, storage: StorageObjects) -> _Candidate:
-    return _Candidate(size(volume), volume.name, volume, storage.reach(volume))
-
-
-def _is_suitable(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    """Whether the claim may be bound to the volume, be it meant for it or free."""
-    return (
-        (volume.spec.claim_ref is None or volume.is_for(claim))
-        and size(volume) >= requested(claim)
-        and volume.spec.volume_mode == claim.spec.volume_mode
-        and (volume.spec.volume_attributes_class_name or "") == (claim.spec.volume_attributes_class_name or "")
-        and volume.metadata.deletion_timestamp is None
-    )
-
-
-def _is_free(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    """Whether a suitable volume can be taken that is meant for no claim."""
-    return (
-        volume.spec.claim_ref is None
-        and volume.status.phase == AVAILABLE
-        and (claim.spec.selector is None or claim.spec.selector.selects(volume.metadata.labels))
-        and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
-    )
 
 
 def _provisioning(claim: PersistentVolumeClaim, storage: StorageObjects) -> _Provisioning:

@@ -55,5 +55,10 @@ class Reach:
         listed = (requirement for requirement in self._terms[0].expressions if requirement.operator == "In")
         return next(((requirement.key, requirement.values) for requirement in listed), None)
 
+    def only_label(self) -> str | None:
+        """The label of ``anchor``, if its values are all that is asked for."""
+        anchor = self.anchor()
+        return anchor[0] if anchor and self._terms and len(self._terms[0].expressions) == 1 else None
+
 
 ANYWHERE = Reach(None)

@@ -20,8 +20,12 @@ from scheduler.api.storage import (
     StorageClass,
     VolumeNodeAffinity,
 )
+from scheduler.cluster.volumes.free_volumes import FreeVolumes, ask_of
 from scheduler.cluster.volumes.indexes import discard
 from scheduler.cluster.volumes.reach import ANYWHERE, Reach
+
+MOST_ASKS = 64
+"""Per storage class, of so many different claims it is remembered which free volumes suit them."""
 
 T = TypeVar("T", PersistentVolume, PersistentVolumeClaim)
 
@@ -92,10 +96,14 @@ class StorageObjects:
         self.volumes: Assumable[PersistentVolume] = Assumable()
         self.classes: dict[str, StorageClass] = {}
         self.drivers: dict[str, CSIDriver] = {}
+        self._indexed: dict[str, PersistentVolume] = {}
+        """The volumes as the indexes know them: as assumed, or else as watched."""
         self._free: dict[str, set[str]] = {}
         """Storage class -> its volumes that are meant for no claim."""
         self._meant: dict[tuple[str, str], set[str]] = {}
         """(storage class, claim) -> the volumes of the class that are bound or meant to be bound to the claim."""
+        self._suiting: dict[str, dict[bytes, FreeVolumes]] = {}
+        """Storage class -> what a claim asks for -> the free volumes that suit it."""
         self._reaches: dict[str, tuple[VolumeNodeAffinity, Reach]] = {}
         self._capacities: dict[str, dict[str, CSIStorageCapacity]] = {}
         self._class_of_capacity: dict[str, str] = {}
@@ -106,38 +114,32 @@ class StorageObjects:
         self._changes = 0
 
     def put_volume(self, volume: PersistentVolume) -> None:
-        known = self.volumes.watched(volume.name)
-        if known is not None:
-            self._unindex(known)
-            self._class_changed(known.storage_class)
         self.volumes.put(volume.name, volume)
-        reference = volume.spec.claim_ref
-        if reference is None:
-            self._free.setdefault(volume.storage_class, set()).add(volume.name)
-        else:
-            claim = f"{reference.namespace}/{reference.name}"
-            self._meant.setdefault((volume.storage_class, claim), set()).add(volume.name)
-        self._class_changed(volume.storage_class)
+        self._index(volume.name)
 
     def drop_volume(self, name: str) -> None:
-        known = self.volumes.watched(name)
-        if known is not None:
+        if self.volumes.watched(name) is not None:
             self.volumes.drop(name)
             self._reaches.pop(name, None)
-            self._unindex(known)
-            self._class_changed(known.storage_class)
+            self._index(name)
 
-    def volumes_for(self, claim: PersistentVolumeClaim) -> Iterator[PersistentVolume]:
-        """The volumes of the claim's class that are free or meant for it, in no particular order.
+    def meant_for(self, claim: PersistentVolumeClaim) -> Iterator[PersistentVolume]:
+        """The volumes of the claim's class that are bound or meant to be bound to a claim of its name."""
+        for name in self._meant.get((claim.storage_class, claim.key), ()):
+            yield self._indexed[name]
 
-        Some may be assumed to be another's. Most volumes of a class are somebody's, so they are not walked.
-        """
-        storage_class = claim.storage_class
-        for names in (self._free.get(storage_class, ()), self._meant.get((storage_class, claim.key), ())):
-            for name in names:
-                volume = self.volumes.get(name)
-                if volume is not None:
-                    yield volume
+    def free_for(self, claim: PersistentVolumeClaim) -> FreeVolumes:
+        """The free volumes that suit the claim. They are kept up to date: do not keep them past the next change."""
+        asks = self._suiting.setdefault(claim.storage_class, {})
+        ask = ask_of(claim)
+        found = asks.get(ask)
+        if found is None:
+            if len(asks) >= MOST_ASKS:
+                del asks[next(iter(asks))]
+            found = asks[ask] = FreeVolumes(claim)
+            for name in self._free.get(claim.storage_class, ()):
+                found.put(self._indexed[name], self.reach(self._indexed[name]))
+        return found
 
     def reach(self, volume: PersistentVolume) -> Reach:
         """From where the volume is reached; worked out once, however often it is assumed to be somebody's."""
@@ -183,13 +185,11 @@ class StorageObjects:
 
     def assume_volume(self, volume: PersistentVolume) -> None:
         self.volumes.assume(volume.name, volume)
-        self._class_changed(volume.storage_class)
+        self._index(volume.name)
 
     def restore_volume(self, name: str) -> None:
         self.volumes.restore(name)
-        known = self.volumes.watched(name)
-        if known is not None:
-            self._class_changed(known.storage_class)
+        self._index(name)
 
     def revision(self, claims: Iterable[str]) -> Hashable:
         """A value that differs when anything differs that these claims (namespace/name) depend on."""
@@ -203,10 +203,31 @@ class StorageObjects:
             return (self.claims.revision(key), self.volumes.revision(claim.spec.volume_name))
         return (self.claims.revision(key), self._of_class.get(claim.storage_class, 0))
 
+    def _index(self, name: str) -> None:
+        """Bring the indexes up to date with what a volume is now, if it is at all."""
+        before, now = self._indexed.pop(name, None), self.volumes.get(name)
+        if before is not None:
+            self._unindex(before)
+            self._class_changed(before.storage_class)
+        if now is None:
+            return
+        self._indexed[name] = now
+        self._class_changed(now.storage_class)
+        reference = now.spec.claim_ref
+        if reference is None:
+            self._free.setdefault(now.storage_class, set()).add(name)
+            for suiting in self._suiting.get(now.storage_class, {}).values():
+                suiting.put(now, self.reach(now))
+        else:
+            claim = f"{reference.namespace}/{reference.name}"
+            self._meant.setdefault((now.storage_class, claim), set()).add(name)
+
     def _unindex(self, volume: PersistentVolume) -> None:
         reference = volume.spec.claim_ref
         if reference is None:
             discard(self._free, volume.storage_class, volume.name)
+            for suiting in self._suiting.get(volume.storage_class, {}).values():
+                suiting.drop(volume.name)
         else:
             discard(self._meant, (volume.storage_class, f"{reference.namespace}/{reference.name}"), volume.name)
 
