@@ -54,7 +54,7 @@ def test_words_are_completed_in_bash() -> None:
     done = run(
         str(program),
         _MULTIARCH_SCHEDULER_COMPLETE="bash_complete",
-        COMP_WORDS="multiarch-scheduler ex",
+        COMP_WORDS="multiarch-scheduler expl",
         COMP_CWORD="1",
     )
     assert done.stdout.split() == ["plain,explain"]
