@@ -37,7 +37,7 @@ _CALM_PART = 4
 class Binding:
     """At most ``max_in_flight`` bindings at once; ``room`` waits while that many are under way.
 
-    ``calm`` is set while so few are under way that other writes are in nobody's way.
+    ``calm`` is set while so few are under way, and no more are expected, that other writes are in nobody's way.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Binding:
         self._volumes = volumes
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
+        self._more_expected = False
         self._calm = calm
         self._tell_calm()
 
@@ -77,6 +78,11 @@ class Binding:
         while not self.has_room():
             self._freed.clear()
             await self._freed.wait()
+
+    def expect(self, more: bool) -> None:
+        """Whether more pods are waiting for their decisions now."""
+        self._more_expected = more
+        self._tell_calm()
 
     def submit(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         """Starts the binding of an assumed pod. ``started`` is when its attempt began (``time.perf_counter``).
@@ -117,7 +123,7 @@ class Binding:
         self._tell_calm()
 
     def _tell_calm(self) -> None:
-        if len(self._tasks) <= self._max_in_flight // _CALM_PART:
+        if len(self._tasks) <= self._max_in_flight // _CALM_PART and not self._more_expected:
             self._calm.set()
         else:
             self._calm.clear()

@@ -75,7 +75,9 @@ class Scheduling:
             for pod in self._queue.wake(now()):
                 self._resolve(pod)
             await self._binding.room()
-            if self._work_a_slice():
+            more = self._work_a_slice()
+            self._binding.expect(more)
+            if more:
                 await asyncio.sleep(0)
             else:
                 await self._work.wait_until(self._queue.next_wake())

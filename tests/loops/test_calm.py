@@ -33,7 +33,7 @@ class Reporting:
     def bound(self, _pod: object, _node: str) -> None: ...
 
 
-async def test_there_is_calm_while_at_most_a_quarter_of_the_bindings_is_under_way() -> None:
+async def test_there_is_calm_while_few_bindings_are_under_way_and_no_pods_wait_for_decisions() -> None:
     server, cache, metrics, work, calm = SlowServer(), Cache(), Metrics(), WakeUp(), asyncio.Event()
     cache.add_node(a_node("node"))
     queue = SchedulingQueue({}, Backoff(), image_plugin="ImagePlatform")
@@ -56,6 +56,10 @@ async def test_there_is_calm_while_at_most_a_quarter_of_the_bindings_is_under_wa
     assert not calm.is_set()
     server.go_on.release()
     await asyncio.wait_for(calm.wait(), 1.0)
+    binding.expect(True)
+    assert not calm.is_set()
+    binding.expect(False)
+    assert calm.is_set()
     for _ in range(2):
         server.go_on.release()
     await binding.drain(1.0)
