@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help venv demo demo-real test test-real real-binaries lint format bench bench-e2e lock clean
+.PHONY: help venv demo demo-real test test-real real-binaries lint format bench bench-e2e soak lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: $(READY) ## measure the decision core, image look-ups, the expander and t
 
 bench-e2e: real-binaries ## measure the service against kube-scheduler on a real control plane (25 minutes)
 	@$(BIN)/python -m bench.e2e $(ARGS)
+
+soak: $(READY) ## run the scheduler for half an hour in a cluster full of faults (ARGS="--minutes 5" for less)
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 lock: ## renew the requirement locks from pyproject.toml (needs uv)
 	@requirements/renew

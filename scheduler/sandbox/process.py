@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 STOP_SECONDS = 20.0
@@ -66,6 +66,10 @@ class SchedulerProcess:
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
+    def compare(self) -> None:
+        """SIGUSR2: it compares its memory with the API server and logs what it found."""
+        self._process.send_signal(signal.SIGUSR2)
+
     async def kill(self) -> None:
         """SIGKILL: as when its machine dies."""
         self._is_over = True
@@ -76,14 +80,19 @@ class SchedulerProcess:
 
 @contextlib.asynccontextmanager
 async def scheduler_process(
-    kubeconfig: Path, log: Path, *options: str, leader_elect: bool = False
+    kubeconfig: Path,
+    log: Path,
+    *options: str,
+    leader_elect: bool = False,
+    program: Sequence[str] = ("-m", "scheduler"),
 ) -> AsyncIterator[SchedulerProcess]:
     """Starts the scheduler and stops it when the block ends; kills it when the block failed.
 
-    It is alone, and starts to work at once, unless ``leader_elect``.
+    It is alone, and starts to work at once, unless ``leader_elect``. ``program``: what Python runs, by default the
+    unchanged command.
     """
     election = "--leader-elect" if leader_elect else "--no-leader-elect"
-    command = [sys.executable, "-m", "scheduler", "run", f"--kubeconfig={kubeconfig}", "--port=0", election, *options]
+    command = [sys.executable, *program, "run", f"--kubeconfig={kubeconfig}", "--port=0", election, *options]
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output

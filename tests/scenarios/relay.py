@@ -1,4 +1,7 @@
-"""A way to the API server that can be blocked: what is sent is then kept, as in a network that has lost a route."""
+"""A way to the API server that can be blocked, also in one direction, and cut.
+
+What is sent while it is blocked is kept, as in a network that has lost a route. A cut ends every connection.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,31 @@ class Relay:
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
-        self._open = asyncio.Event()
-        self._open.set()
+        self._requests_pass = asyncio.Event()
+        self._answers_pass = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
+        self.unblock()
 
     def block(self) -> None:
-        self._open.clear()
+        self.block_requests()
+        self.block_answers()
+
+    def block_requests(self) -> None:
+        """Watches still tell what happens, and answers come."""
+        self._requests_pass.clear()
+
+    def block_answers(self) -> None:
+        """Requests still arrive, and take effect."""
+        self._answers_pass.clear()
 
     def unblock(self) -> None:
-        self._open.set()
+        self._requests_pass.set()
+        self._answers_pass.set()
+
+    def cut(self) -> None:
+        """End every connection; new ones may be made."""
+        for task in self._connections:
+            task.cancel()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -29,28 +48,26 @@ class Relay:
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._open.wait()
+            await self._requests_pass.wait()
             there_reader, there_writer = await asyncio.open_connection(*self._target)
+            ways = [
+                asyncio.create_task(self._pass_on(reader, there_writer, self._requests_pass)),
+                asyncio.create_task(self._pass_on(there_reader, writer, self._answers_pass)),
+            ]
             with contextlib.closing(there_writer):
-                await asyncio.wait(
-                    [
-                        asyncio.create_task(self._pass_on(reader, there_writer)),
-                        asyncio.create_task(self._pass_on(there_reader, writer)),
-                    ],
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
         writer.close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(65536):
-                await self._open.wait()
+                await passes.wait()
                 writer.write(chunk)
                 await writer.drain()
-
-    def close(self) -> None:
-        for task in self._connections:
-            task.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -66,7 +83,7 @@ async def relayed(kubeconfig: Path, server: str, folder: Path) -> AsyncIterator[
         yield relay, through
     finally:
         listener.close()
-        relay.close()
+        relay.cut()
 
 
 def _rewrite(kubeconfig: Path, through: Path, address: str, new_address: str) -> None:
