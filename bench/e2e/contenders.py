@@ -31,11 +31,14 @@ class Contender:
 
 
 class OurScheduler(Process):
-    """``multiarch-scheduler run`` with its defaults. ``command``: the module, which may be one that profiles."""
+    """``multiarch-scheduler run``; like kube-scheduler it logs no line per pod.
+
+    ``command``: the module, which may be one that profiles.
+    """
 
     def __init__(self, folder: Path, kubeconfig: Path, command: Sequence[str] = ("scheduler",)) -> None:
         self._port = free_port()
-        options = [f"--kubeconfig={kubeconfig}", f"--port={self._port}", "--no-leader-elect"]
+        options = [f"--kubeconfig={kubeconfig}", f"--port={self._port}", "--no-leader-elect", "--log-level=warning"]
         super().__init__("multiarch-scheduler", [sys.executable, "-m", *command, "run", *options], folder)
 
     def start(self) -> None:
