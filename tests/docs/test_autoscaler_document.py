@@ -81,6 +81,14 @@ def test_the_autoscaler_calls_the_service_at_its_port(objects, told: Settings):
     assert flags["expander"].split(",")[0] == "grpc"
 
 
+def test_the_network_policy_lets_in_who_calls_the_named_ports(objects):
+    policy = objects["NetworkPolicy"]["spec"]
+    (container,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert policy["podSelector"] == objects["Deployment"]["spec"]["selector"]
+    let_in = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+    assert let_in == {port["name"] for port in container["ports"]}
+
+
 def test_the_expander_alone_has_the_one_right_that_it_needs(objects):
     assert objects["ClusterRole"]["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
     (subject,) = objects["ClusterRoleBinding"]["subjects"]
