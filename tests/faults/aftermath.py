@@ -48,18 +48,18 @@ class Expected:
     all_told: bool = False
 
 
-class _Regarding(msgspec.Struct):
+class Regarding(msgspec.Struct):
     name: str = ""
 
 
-class _Event(msgspec.Struct):
+class Event(msgspec.Struct):
     reason: str = ""
     note: str = ""
-    regarding: _Regarding = msgspec.field(default_factory=_Regarding)
+    regarding: Regarding = msgspec.field(default_factory=Regarding)
 
 
-class _EventList(msgspec.Struct):
-    items: list[_Event]
+class EventList(msgspec.Struct):
+    items: list[Event]
 
 
 async def must_hold(
@@ -158,7 +158,7 @@ async def events_are_true(stage: FaultStage, pods: Iterable[Pod], expected: Expe
     deleted = {key.partition("/")[2] for key in expected.deleted}
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        listed = await stage.client.get(EVENTS, _EventList, fieldSelector="reason=Scheduled")
+        listed = await stage.client.get(EVENTS, EventList, fieldSelector="reason=Scheduled")
         notes = ((event.regarding.name, event.note) for event in listed.items)
         told = Counter((name, note) for name, note in notes if name not in deleted)
         if not expected.all_told or len(told) >= len(bound) or time.monotonic() > deadline:
