@@ -143,8 +143,8 @@ RECIPES = (
     Recipe("kwok", "kwok", "sigs.k8s.io/kwok", "cmd/kwok", 70, files=_KWOK_STAGES),
     Recipe("registry", "registry", "github.com/distribution/distribution/v3", "cmd/registry", 53),
     Recipe("regctl", "regctl", "github.com/regclient/regclient", "cmd/regctl", 4),
-    Recipe("helm", "helm", "helm.sh/helm/v4", "cmd/helm", 100, needed=False),
-    Recipe("promtool", "promtool", "github.com/prometheus/prometheus", "cmd/promtool", 186, needed=False),
+    Recipe("helm", "helm", "helm.sh/helm/v4", "cmd/helm", 100),
+    Recipe("promtool", "promtool", "github.com/prometheus/prometheus", "cmd/promtool", 186),
     Recipe("kubeconform", "kubeconform", "github.com/yannh/kubeconform", "cmd/kubeconform", 2, needed=False),
 )
 

@@ -93,8 +93,9 @@ def of_another_scheduler() -> dict[str, Any]:
         (placed_by_hand(), DEFAULT),
         (of_another_scheduler(), "volcano"),
         (pod("out", labels={LABEL: "false"}), DEFAULT),
+        (pod("own", labels={"app.kubernetes.io/name": "multiarch-scheduler"}), DEFAULT),
     ],
-    ids=["of a DaemonSet", "with a node", "of another scheduler", "labelled to stay out"],
+    ids=["of a DaemonSet", "with a node", "of another scheduler", "labelled to stay out", "the scheduler's own"],
 )
 async def test_pods_that_are_not_ours_to_place_are_left_alone(
     kube: KubeClient, opted_in: str, manifest: dict[str, Any], scheduler: str

@@ -1,0 +1,71 @@
+"""What kustomize and helm make of `manifests`, as objects that can be compared."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.binaries import binary
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+CHART = MANIFESTS / "chart"
+NAMESPACE = "multiarch-scheduler"
+SETTINGS_DIGEST = "multiarch-scheduler.io/settings"
+"""The annotation by which the chart makes new pods for other settings; kustomize has other ways."""
+
+Object = dict[str, Any]
+Key = tuple[str, str, str]
+
+
+def kustomized(*overlays: str) -> dict[Key, Object]:
+    """The objects of these folders of `manifests`, together."""
+    found: dict[Key, Object] = {}
+    for overlay in overlays:
+        found |= objects(run("kubectl", "kustomize", str(MANIFESTS / overlay)))
+    return found
+
+
+def templated(*values: str) -> dict[Key, Object]:
+    """The chart's objects with these values (as for ``--set``), tests left out, its own definitions among them."""
+    settings = [word for value in values for word in ("--set", value)]
+    text = run(
+        "helm", "template", NAMESPACE, str(CHART), "--namespace", NAMESPACE, "--include-crds", "--skip-tests", *settings
+    )
+    return objects(text)
+
+
+def run(program: str, *arguments: str) -> str:
+    done = subprocess.run([str(binary(program)), *arguments], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def objects(text: str) -> dict[Key, Object]:
+    """By kind, namespace and name; what a namespace is not told for is in the release's."""
+    found = {}
+    for document in yaml.safe_load_all(text):
+        if document is not None and document["kind"] != "Namespace":
+            made = comparable(document)
+            metadata = made["metadata"]
+            found[made["kind"], metadata.get("namespace", ""), metadata["name"]] = made
+    return found
+
+
+def comparable(document: Object) -> Object:
+    """Without what only one of the two ways writes."""
+    metadata = document["metadata"]
+    if metadata.get("namespace") is None and document["kind"] in {"PrometheusRule", "ServiceMonitor"}:
+        metadata["namespace"] = NAMESPACE
+    if document["kind"] == "ConfigMap":
+        document["data"] = {
+            name: yaml.safe_load(text) if name.endswith(".yaml") else text for name, text in document["data"].items()
+        }
+    if document["kind"] == "Deployment":
+        template = document["spec"]["template"]["metadata"]
+        template.get("annotations", {}).pop(SETTINGS_DIGEST, None)
+        if not template.get("annotations"):
+            template.pop("annotations", None)
+    return document
