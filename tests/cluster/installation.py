@@ -36,20 +36,20 @@ def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
     return done.stdout
 
 
-def requests(control_plane: ControlPlane) -> list[dict[str, Any]]:
-    """What the scheduler's account asked of the API server, answered."""
+def requests(control_plane: ControlPlane, account: str = ACCOUNT) -> list[dict[str, Any]]:
+    """What the scheduler's account (or another one) asked of the API server, answered."""
     return [
         event
         for event in control_plane.audit_events()
-        if event["user"]["username"] == ACCOUNT and event["stage"] == "ResponseComplete" and "objectRef" in event
+        if event["user"]["username"] == account and event["stage"] == "ResponseComplete" and "objectRef" in event
     ]
 
 
-def used(control_plane: ControlPlane, before: int) -> set[Permission]:
-    """What the scheduler's account asked for after the first ``before`` requests of all."""
+def used(control_plane: ControlPlane, before: int, account: str = ACCOUNT) -> set[Permission]:
+    """What the scheduler's account (or another one) asked for after the first ``before`` requests of all."""
     found = set()
     for event in (
-        e for e in control_plane.audit_events()[before:] if e["user"]["username"] == ACCOUNT and "objectRef" in e
+        e for e in control_plane.audit_events()[before:] if e["user"]["username"] == account and "objectRef" in e
     ):
         reference = event["objectRef"]
         resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
