@@ -27,20 +27,19 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 NODES = "/api/v1/nodes"
 ON_ARM, ON_AMD = ScenarioImage("delegated/arm", "1", (ARM64,)), ScenarioImage("delegated/amd", "1", (AMD64,))
-SAMPLE = 100
-"""kube-scheduler never looks at fewer nodes."""
-THE_ARM_NODE = "zz-arm64"
-"""The last one by its name, so kube-scheduler's first sample lacks it."""
+NODE_COUNT = 300
+"""kube-scheduler's sample is of 100, so most samples lack the one node of arm64."""
+THE_ARM_NODE = "arm64"
 
 
 @pytest.fixture
 async def stage(control_plane: ControlPlane, kwok: Kwok, publisher: Publisher) -> AsyncIterator[RealStage]:
-    """More nodes than a sample holds, of which one is arm64."""
+    """Many nodes, of which one is arm64."""
     assert kwok.alive
     async with real_stage(control_plane, publisher) as stage:
         stage.push(ON_ARM)
         stage.push(ON_AMD)
-        nodes = [node(f"amd64-{number:03d}", AMD64_LINUX) for number in range(SAMPLE + 20)]
+        nodes = [node(f"amd64-{number:03d}", AMD64_LINUX) for number in range(NODE_COUNT)]
         try:
             await create(stage, [stage.as_node(each) for each in (*nodes, node(THE_ARM_NODE, ARM64_LINUX))], NODES)
             yield stage

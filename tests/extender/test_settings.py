@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from extender.cli import main
@@ -50,3 +51,13 @@ def test_the_command_names_file_and_field(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["run", f"--config={file}"])
     assert result.exit_code == 1
     assert f"{file}: listening.porrt: unknown field" in result.output
+
+
+@pytest.mark.parametrize("folder", ["base", "delegated"])
+def test_the_manifests_settings_are_those_of_the_program(folder: str) -> None:
+    file = Path(__file__).parents[2] / "manifests" / "extender" / folder / "settings.yaml"
+    settings = parse_extender_settings(yaml.safe_load(file.read_text())["data"]["settings.yaml"], str(file))
+    assert settings.answering.delegated is (folder == "delegated")
+    assert settings.listening.tls is not None
+    assert settings.listening.tls.client_authority is not None
+    assert settings.images.registries.allow_loopback is False
