@@ -46,6 +46,16 @@ def a_workload(kind: str, name: str = "web", template: Object | None = None, **s
     }
 
 
+PRIORITIES = [
+    {"kind": "PriorityClass", "metadata": {"name": "high"}, "value": 1000},
+    {"kind": "PriorityClass", "metadata": {"name": "quiet"}, "value": 1000, "preemptionPolicy": "Never"},
+]
+
+
+def a_wanted_pod(name: str, cpu: str = "1", **spec: Any) -> Object:
+    return {"kind": "Pod", "metadata": {"name": name}, "spec": a_template(cpu, **spec)["spec"]}
+
+
 def simulated(folder: Path, snapshot: list[Object], workloads: list[Object] | None = None, **more: Any) -> Outcome:
     """The snapshot as one list in JSON, as ``kubectl get`` prints it, the workloads as documents of YAML."""
     cluster, wanted = folder / "cluster.json", folder / "workloads.yaml"

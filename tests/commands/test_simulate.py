@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
-import subprocess
-import sys
 import time
 
 import msgspec
-import pytest
-import yaml
-from rich.console import Console
 
-from scheduler.commands.simulate import BLIND, Question, exit_code, registries, simulate
-from scheduler.commands.simulation.report import MOST_ROWS, print_tables
+from scheduler.commands.simulate import BLIND, exit_code, registries
 from scheduler.sandbox.registry import SandboxRegistry
 from tests.builders import a_node, a_pod, a_pod_term, away, matching, near
-from tests.commands.simulated import a_template, a_workload, an_object, nodes, on, simulated, two_platforms
+from tests.commands.simulated import (
+    PRIORITIES,
+    a_template,
+    a_wanted_pod,
+    a_workload,
+    an_object,
+    nodes,
+    on,
+    simulated,
+    two_platforms,
+)
 from tests.storage_builders import a_claim, a_storage_class, a_volume, claiming
-
-PRIORITIES = [
-    {"kind": "PriorityClass", "metadata": {"name": "high"}, "value": 1000},
-    {"kind": "PriorityClass", "metadata": {"name": "quiet"}, "value": 1000, "preemptionPolicy": "Never"},
-]
-
-
-def a_wanted_pod(name, cpu="1", **spec):
-    return {"kind": "Pod", "metadata": {"name": name}, "spec": a_template(cpu, **spec)["spec"]}
 
 
 def test_replicas_fill_the_nodes_and_the_rest_is_left_with_the_reason(tmp_path):
@@ -175,6 +168,29 @@ def test_utilisation_is_counted_by_platform_before_and_after(tmp_path):
     assert x86.resources["cpu"].allocatable == 4000
 
 
+async def test_registries_are_asked_about_what_no_file_says(tmp_path):
+    registry = SandboxRegistry()
+    await registry.start()
+    try:
+        registry.push_index("shop/web", "1", ["linux/arm64"])
+        images = tmp_path / "images.yaml"
+        images.write_text("listed:1: [linux/amd64]\n")
+        names = {
+            "web": f"{registry.address}/shop/web:1",
+            "gone": f"{registry.address}/shop/gone:1",
+            "listed": "listed:1",
+        }
+        wanted = [a_wanted_pod(name, image=image) for name, image in names.items()]
+        settings = registries([registry.address])
+        more = {"images": images, "registries": settings}
+        outcome = await asyncio.to_thread(simulated, tmp_path, two_platforms(), wanted, **more)
+    finally:
+        await registry.stop()
+    assert on(outcome) == {"default/web": "arm", "default/listed": "x86"}
+    assert outcome.unplaced[0].pods == ["default/gone"]
+    assert [note for note in outcome.notes if note.startswith(f"image {names['gone']} could not be read: ")]
+
+
 # Profiles
 
 
@@ -217,94 +233,3 @@ def test_pods_that_keep_each_other_away_get_a_node_each(tmp_path):
     snapshot = nodes(*(a_node(f"n{i}", labels={"kubernetes.io/hostname": f"n{i}"}) for i in range(5)))
     outcome = simulated(tmp_path, snapshot, [a_workload("Deployment", template=a_template(**away(term)), replicas=7)])
     assert (len(set(on(outcome).values())), outcome.left) == (5, 2)
-
-
-# As a command
-
-
-def run(*arguments, **more):
-    command = [sys.executable, "-m", "scheduler", "simulate", *map(str, arguments)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, **more)
-
-
-@pytest.fixture
-def files(tmp_path):
-    simulated(tmp_path, nodes(a_node("a")), [a_workload("Deployment", replicas=5)])
-    return tmp_path / "cluster.json", tmp_path / "workloads.yaml"
-
-
-def test_the_command_prints_tables_and_its_exit_code_tells_whether_all_was_placed(files):
-    cluster, wanted = files
-    done = run(cluster, "-f", wanted)
-    assert done.returncode == 3
-    assert "5 pods on 1 node: 4 placed, 1 not placed" in done.stdout
-    assert "Deployment shop/web" in done.stdout
-    assert "0% -> 100%" in done.stdout
-    assert "0 -> 4 of 4" in done.stdout
-    assert "Insufficient cpu" in done.stdout
-    assert done.stderr == ""
-    assert run(cluster).returncode == 0
-
-
-def test_the_wide_table_names_every_pod(files):
-    cluster, wanted = files
-    done = run(cluster, "-f", wanted, "-o", "wide")
-    assert done.stdout.count("shop/web-") >= 4
-
-
-def test_json_is_for_programs(files):
-    cluster, wanted = files
-    done = run(cluster, "-f", "-", "-o", "json", input=wanted.read_text())
-    found = json.loads(done.stdout)
-    assert [len(found["placements"]), found["unplaced"][0]["count"]] == [4, 1]
-    assert found["utilisation"][0]["resources"]["cpu"] == {"allocatable": 4000, "before": 0, "after": 4000}
-
-
-def test_what_cannot_be_read_ends_the_command_with_its_place(files):
-    cluster, wanted = files
-    wanted.write_text(wanted.read_text().replace("cpu: '1'", "cpu: much"))
-    done = run(cluster, "-f", wanted)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    place = "document 1 (Deployment): spec.template.spec.containers[0].resources.requests.cpu"
-    assert done.stderr == f"Error: {wanted}: {place}: 'much' is not a resource quantity\n"
-
-
-async def test_registries_are_asked_about_what_no_file_says(tmp_path):
-    registry = SandboxRegistry()
-    await registry.start()
-    try:
-        registry.push_index("shop/web", "1", ["linux/arm64"])
-        images = tmp_path / "images.yaml"
-        images.write_text("listed:1: [linux/amd64]\n")
-        names = {
-            "web": f"{registry.address}/shop/web:1",
-            "gone": f"{registry.address}/shop/gone:1",
-            "listed": "listed:1",
-        }
-        wanted = [a_wanted_pod(name, image=image) for name, image in names.items()]
-        settings = registries([registry.address])
-        more = {"images": images, "registries": settings}
-        outcome = await asyncio.to_thread(simulated, tmp_path, two_platforms(), wanted, **more)
-    finally:
-        await registry.stop()
-    assert on(outcome) == {"default/web": "arm", "default/listed": "x86"}
-    assert outcome.unplaced[0].pods == ["default/gone"]
-    assert [note for note in outcome.notes if note.startswith(f"image {names['gone']} could not be read: ")]
-
-
-def test_long_tables_end_with_how_much_is_missing(tmp_path):
-    wanted = [a_wanted_pod(f"p{i}", "10m") for i in range(MOST_ROWS + 2)]
-    outcome = simulated(tmp_path, nodes(a_node("a")), wanted)
-    shown = io.StringIO()
-    print_tables(Console(file=shown, width=100), outcome, wide=False)
-    assert "and 2 rows more; -o wide lists every pod" in shown.getvalue()
-    assert f"Pod default/p{MOST_ROWS + 1}" not in shown.getvalue()
-
-
-def test_the_work_is_told_step_by_step(tmp_path):
-    steps = []
-    cluster = tmp_path / "cluster.yaml"
-    cluster.write_text(yaml.safe_dump_all([*nodes(a_node("a")), a_wanted_pod("p"), a_wanted_pod("q", "9")]))
-    simulate(Question([str(cluster)]), lambda *step: steps.append(step))
-    assert steps == [("reading the snapshot", i, 3) for i in (1, 2, 3)] + [("deciding", i, 2) for i in (1, 2)]

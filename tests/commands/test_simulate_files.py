@@ -101,7 +101,7 @@ def test_the_quick_reader_reads_what_a_loader_reads(documents):
         found = list(read_documents(text))
     except NotPlain:
         return
-    assert found == list(load_documents(text)) == documents
+    assert found == list(load_documents(text))
 
 
 PLAIN = "[yes, No, on, 1, 0x1f, 1_000, 1e3, 1.5, .inf, 12:30, 2024-01-01, 2024-01-01T00:00:00Z, ~, null, '', a, '1']"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.api.meta import OwnerReference
 from scheduler.commands.simulation.admission import Admission
 from scheduler.commands.simulation.documents import Sourced
-from scheduler.commands.simulation.workloads import Existing, Expander
+from scheduler.commands.simulation.existing import Existing
+from scheduler.commands.simulation.workloads import KINDS, Expander
 from scheduler.commands.snapshot import InvalidObject
 from tests.builders import a_node, a_pod, a_pod_term, a_taint, away, expressions, matching, required
 from tests.commands.simulated import a_template, a_workload, an_object, nodes, on, simulated
@@ -257,3 +262,45 @@ def test_a_pod_without_a_name_and_one_that_is_there_twice_are_refused(tmp_path):
         expanded(pod, pods=[a_pod("p")])
     with pytest.raises(InvalidObject, match=r"document 2: pod default/p is made by .*document 1 already"):
         simulated(tmp_path, [], [pod, pod])
+
+
+PRIORITY = {"kind": "PriorityClass", "metadata": {"name": "x"}, "value": "much"}
+RUNTIME = {"kind": "RuntimeClass", "metadata": {"name": "x"}, "scheduling": {"nodeSelector": ["a"]}}
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"), [(PRIORITY, "value: Expected"), (RUNTIME, "scheduling.nodeSelector: Expected")]
+)
+def test_a_class_that_makes_no_sense_is_named(odd, message):
+    with pytest.raises(InvalidObject, match=rf"^file \({odd['kind']}\): {message}"):
+        expanded(a_workload("Job"), objects=[odd])
+
+
+FIELDS = ["metadata", "spec", "template", "containers", "labels", "resources", "requests", "volumes", "name"]
+ODDITIES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "x", "1", "500m"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(KINDS)), st.data())
+def test_whatever_stands_in_a_workload_is_made_pods_or_named(kind, data):
+    """One part of a sound workload is replaced by anything."""
+    job = {"jobTemplate": {"spec": {"template": a_template(volumes=[{"name": "v", "emptyDir": {}}])}}}
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    sound = a_workload(kind, template=a_template(), volumeClaimTemplates=[claim])
+    sound["spec"] |= job | {"containers": a_template()["spec"]["containers"]}
+    place = sound
+    while isinstance(place, dict | list) and place:
+        keys = sorted(set(place) - {"kind"}) if isinstance(place, dict) else range(len(place))
+        if not keys:
+            break
+        key = data.draw(st.sampled_from(list(keys)))
+        if data.draw(st.booleans()) or not isinstance(place[key], dict | list) or not place[key]:
+            place[key] = data.draw(ODDITIES)
+            break
+        place = place[key]
+    with contextlib.suppress(InvalidObject):
+        found = expanded(sound, there=[a_node("a")])
+        assert all(pod.metadata.name for pod in found.pods)

@@ -7,42 +7,40 @@ are a cluster's own: a pod that they would change must be written as they leave 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn
 
 import msgspec
 
+from scheduler.api.meta import ObjectMeta
 from scheduler.api.pod import Pod
 from scheduler.api.quantity import InvalidQuantity
+from scheduler.api.storage import StorageClass
 from scheduler.cluster.requests import pod_requests, scoring_requests
+from scheduler.commands.simulation.classes import PriorityClass, RuntimeClass, classes
+from scheduler.commands.simulation.controllers import DEFAULT_NAMESPACE
 from scheduler.commands.simulation.documents import Object, Sourced
 from scheduler.commands.snapshot import InvalidObject, in_words, odd_quantity
 from scheduler.sandbox.apiserver.documents import dig, items_at
 from scheduler.sandbox.apiserver.rules.admission import tolerate_for_a_while
 from scheduler.sandbox.apiserver.rules.pod_defaulting import default_pod
 
-DEFAULT_NAMESPACE = "default"
-KINDS = frozenset({"PriorityClass", "RuntimeClass", "StorageClass"})
-
-_SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-_PREEMPTS = "PreemptLowerPriority"
+_SYSTEM = {
+    name: PriorityClass(metadata=ObjectMeta(name=name), value=value)
+    for name, value in (("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000))
+}
+_NO_CLASS = PriorityClass(metadata=ObjectMeta(name=""))
 _IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
 class Admission:
-    """By the classes among these objects."""
+    """By the classes among these objects. Raises InvalidObject."""
 
-    def __init__(self, objects: Iterable[Sourced]) -> None:
-        classes: dict[str, dict[str, Object]] = {kind: {} for kind in KINDS}
-        for sourced in objects:
-            if sourced.kind in KINDS:
-                document = sourced.as_object()
-                classes[sourced.kind][str(dig(document, "metadata", "name"))] = document
-        self._runtimes = classes["RuntimeClass"]
-        self._priorities = {name: {"value": value} for name, value in _SYSTEM_PRIORITIES.items()}
-        self._priorities |= classes["PriorityClass"]
-        self._default_priority = _default_priority(classes["PriorityClass"].values())
-        self._default_storage = _default_storage(classes["StorageClass"].values())
+    def __init__(self, objects: Sequence[Sourced]) -> None:
+        self._runtimes = classes(RuntimeClass, objects)
+        self._priorities = _SYSTEM | classes(PriorityClass, objects)
+        self._default_priority = _default_priority(self._priorities.values())
+        self._default_storage = _default_storage(classes(StorageClass, objects).values())
 
     def admit_pod(self, document: Object, where: str, path: str = "") -> Pod:
         """Complete a pod in place, and read it. Raises InvalidObject; ``path``: where in its object the pod stands."""
@@ -60,33 +58,30 @@ class Admission:
         return pod
 
     def admit_claim(self, document: Object) -> None:
-        """Complete a claim in place."""
-        document.setdefault("metadata", {}).setdefault("namespace", DEFAULT_NAMESPACE)
+        """Complete a claim in place, as far as it is one."""
         spec = document.setdefault("spec", {})
         if self._default_storage and isinstance(spec, dict):
             spec.setdefault("storageClassName", self._default_storage)
 
     def _set_priority(self, spec: Object, where: str, path: str) -> None:
-        name = spec.get("priorityClassName", self._default_priority)
-        if name and name not in self._priorities:
+        name = spec.get("priorityClassName")
+        found = self._priorities.get(str(name)) if name else self._default_priority
+        if found is None:
             _refuse(where, path, "priorityClassName", f"no PriorityClass {name!r} is among the objects")
-        found = self._priorities.get(name, {})
-        spec.setdefault("priority", found.get("value", 0))
-        spec.setdefault("preemptionPolicy", found.get("preemptionPolicy", _PREEMPTS))
+        spec.setdefault("priority", found.value)
+        spec.setdefault("preemptionPolicy", found.preemption_policy)
 
     def _set_runtime(self, spec: Object, where: str, path: str) -> None:
         name = spec.get("runtimeClassName")
         if not name:
             return
-        if name not in self._runtimes:
+        found = self._runtimes.get(name)
+        if found is None:
             _refuse(where, path, "runtimeClassName", f"no RuntimeClass {name!r} is among the objects")
-        runtime = self._runtimes[name]
-        if overhead := dig(runtime, "overhead", "podFixed"):
-            spec["overhead"] = overhead
-        if selector := dig(runtime, "scheduling", "nodeSelector"):
-            spec["nodeSelector"] = {**spec.get("nodeSelector", {}), **selector}
-        if added := list(items_at(runtime, "scheduling", "tolerations")):
-            spec["tolerations"] = [*spec.get("tolerations", []), *added]
+        if found.overhead.pod_fixed:
+            spec["overhead"] = found.overhead.pod_fixed
+        spec["nodeSelector"] = {**spec.get("nodeSelector", {}), **found.scheduling.node_selector}
+        spec["tolerations"] = [*spec.get("tolerations", []), *found.scheduling.tolerations]
 
 
 def check_quantities(pod: Pod, document: Object | msgspec.Raw, where: str, path: str = "") -> None:
@@ -113,20 +108,16 @@ def _refuse(where: str, path: str, field: str, why: str) -> NoReturn:
     raise InvalidObject(f"{where}: {path}spec.{field}: {why}")
 
 
-def _default_priority(classes: Iterable[Object]) -> str:
+def _default_priority(found: Iterable[PriorityClass]) -> PriorityClass:
     """Of the classes that are meant for pods that name none, the lowest."""
-    by_default = [found for found in classes if found.get("globalDefault") is True]
-    lowest = min(by_default, key=lambda found: int(found.get("value", 0)), default=None)
-    return "" if lowest is None else str(lowest["metadata"]["name"])
+    return min((each for each in found if each.global_default), key=lambda each: each.value, default=_NO_CLASS)
 
 
-def _default_storage(classes: Iterable[Object]) -> str:
-    """Of the classes that are meant for claims that name none, the newest."""
-    by_default = [
-        found["metadata"] for found in classes if dig(found, "metadata", "annotations", _IS_DEFAULT) == "true"
-    ]
-    newest = max(by_default, key=lambda metadata: str(metadata.get("creationTimestamp", "")), default=None)
-    return "" if newest is None else str(newest["name"])
+def _default_storage(found: Iterable[StorageClass]) -> str:
+    """Of the classes that are meant for claims that name none, the newest; empty if there is none."""
+    by_default = [each.metadata for each in found if each.metadata.annotations.get(_IS_DEFAULT) == "true"]
+    newest = max(by_default, key=lambda metadata: metadata.creation_timestamp or "", default=None)
+    return "" if newest is None else newest.name
 
 
 def _pod_terms(spec: Object) -> Iterator[Object]:
@@ -141,7 +132,8 @@ def _pod_terms(spec: Object) -> Iterator[Object]:
 def _merge_label_keys(term: Object, labels: Object) -> None:
     """The keys whose values the pod's peers must share, or must not, become part of the selector."""
     for field, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")):
-        for key in term.pop(field, ()):
-            if key in labels and "labelSelector" in term:
+        keys = term.get(field)
+        for key in keys if isinstance(keys, list) else ():
+            if isinstance(key, str) and key in labels and "labelSelector" in term:
                 requirement = {"key": key, "operator": operator, "values": [labels[key]]}
                 term["labelSelector"].setdefault("matchExpressions", []).append(requirement)

@@ -12,11 +12,14 @@ import msgspec
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import uid_of
-from scheduler.commands.simulation.admission import DEFAULT_NAMESPACE, Admission, check_quantities
+from scheduler.commands.simulation.admission import Admission, check_quantities
+from scheduler.commands.simulation.controllers import DEFAULT_NAMESPACE
 from scheduler.commands.simulation.documents import Object, Sourced
-from scheduler.commands.simulation.workloads import KINDS, Existing, Expander, owners_of
+from scheduler.commands.simulation.existing import Existing, owners_of
+from scheduler.commands.simulation.workloads import KINDS, Expander
 from scheduler.commands.snapshot import read_object
 from scheduler.framework.profile import Profile
+from scheduler.sandbox.apiserver.documents import dig
 
 _OF_NAMESPACES = frozenset({"Service", "PersistentVolumeClaim", "PodDisruptionBudget", "CSIStorageCapacity"})
 
@@ -77,8 +80,8 @@ class SimulatedCluster:
 
     def _put(self, document: Object, sourced: Sourced) -> None:
         """A claim that the snapshot has already stays as it is there."""
-        kind, metadata = document["kind"], document.get("metadata") or {}
-        key = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        kind = document["kind"]
+        key = f"{dig(document, 'metadata', 'namespace')}/{dig(document, 'metadata', 'name')}"
         if kind == "PersistentVolumeClaim" and self.cache.nodes.volumes.storage.claims.get(key) is not None:
             return
         read_object(self.cache, msgspec.Raw(msgspec.json.encode(document)), (), sourced.where, kind)

@@ -1,82 +1,36 @@
 """Workloads become pods, as their controllers would make them.
 
 Owns how many pods a workload has, their names, labels and owners, and the objects that come with them: the ReplicaSet
-of a Deployment, the claims of a StatefulSet and of ephemeral volumes. Pods that a workload has in the snapshot already
-count among its replicas. What a DaemonSet makes of nodes is in ``daemons``; what the API server adds to a pod, in
-``admission``. Differs from the controllers: a StatefulSet does not wait for one pod before it makes the next, a
-CronJob is one run, and what is there already is not replaced by a new template.
+of a Deployment, the claims of a StatefulSet and of ephemeral volumes (``claims``). Pods that a workload has in the
+snapshot already (``existing``) count among its replicas. What a DaemonSet makes of nodes is in ``daemons``; what the
+API server adds to a pod, in ``admission``. Differs from the controllers: a StatefulSet does not wait for one pod before
+it makes the next, a CronJob is one run, and what is there already is not replaced by a new template.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
-from scheduler.api.meta import OwnerReference, WireStruct
+from scheduler.api.label_selector import LabelSelector
+from scheduler.api.meta import OwnerReference
 from scheduler.api.node import Node
-from scheduler.api.pod import PersistentVolumeClaimVolumeSource, Pod, Volume
-from scheduler.cluster.pod_info import controller_of
-from scheduler.commands.simulation.admission import DEFAULT_NAMESPACE, Admission
+from scheduler.api.pod import Pod
+from scheduler.commands.simulation.admission import Admission
+from scheduler.commands.simulation.claims import claim_of, ephemeral_claim, ephemeral_volumes, with_claims
+from scheduler.commands.simulation.controllers import Controller, ControllerSpec, CronJob, Metadata, TemplateMetadata
 from scheduler.commands.simulation.daemons import daemons
 from scheduler.commands.simulation.documents import Object, Sourced
+from scheduler.commands.simulation.existing import TEMPLATE_HASH, Existing
 from scheduler.commands.snapshot import InvalidObject, in_words
-from scheduler.sandbox.apiserver.documents import dig, items_at
 
-TEMPLATE_HASH = "pod-template-hash"
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
-_POD_SPECS = (("spec",), ("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec"))
-
-Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class Metadata(WireStruct):
-    name: str = ""
-    generate_name: str = ""
-    namespace: str = DEFAULT_NAMESPACE
-    labels: dict[str, str] = {}
-
-
-class Ordinals(WireStruct):
-    start: Count = 0
-
-
-class ControllerSpec(WireStruct):
-    """Of all kinds but CronJob: each has some of the fields."""
-
-    template: dict[str, Any]
-    replicas: Count = 1
-    parallelism: Count = 1
-    completions: Count | None = None
-    suspend: bool = False
-    selector: dict[str, Any] = {}
-    ordinals: Ordinals = msgspec.field(default_factory=Ordinals)
-    volume_claim_templates: list[dict[str, Any]] = []
-
-
-class Controller(WireStruct):
-    spec: ControllerSpec
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
-
-
-class JobTemplate(WireStruct):
-    spec: ControllerSpec
-
-
-class CronJobSpec(WireStruct):
-    job_template: JobTemplate
-    suspend: bool = False
-
-
-class CronJob(WireStruct):
-    spec: CronJobSpec
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +40,6 @@ class Expanded:
     workload: str
     pods: list[Pod]
     objects: list[Object]
-
-
-class Existing:
-    """The pods of the snapshot, by the workload that they belong to."""
-
-    def __init__(self, pods: Iterable[Pod]) -> None:
-        self.keys: set[str] = set()
-        self._owned: Counter[tuple[str, str, str]] = Counter()
-        self._nodes: set[tuple[str, str, str]] = set()
-        for pod in pods:
-            self.keys.add(pod.key)
-            for kind, name in owners_of(pod):
-                self._owned[kind, pod.metadata.namespace, name] += 1
-                self._nodes.add((pod.metadata.namespace, name, pod.spec.node_name))
-
-    def count(self, kind: str, metadata: Metadata) -> int:
-        return self._owned[kind, metadata.namespace, metadata.name]
-
-    def runs_on(self, node: str, metadata: Metadata) -> bool:
-        """Whether a DaemonSet of this name has a pod there."""
-        return (metadata.namespace, metadata.name, node) in self._nodes
 
 
 class Expander:
@@ -123,10 +56,10 @@ class Expander:
         """Raises InvalidObject."""
         document = sourced.as_object()
         metadata, pods, objects = _KINDS[sourced.kind](self, sourced, document)
-        ephemeral = list(_ephemeral_volumes(document))
+        ephemeral = list(ephemeral_volumes(document))
         for pod in pods:
             self._claim_name(pod, sourced.where)
-            objects.extend(_ephemeral_claim(pod, *volume) for volume in ephemeral)
+            objects.extend(ephemeral_claim(pod, *volume) for volume in ephemeral)
         for made in objects:
             if made["kind"] == "PersistentVolumeClaim":
                 self._admission.admit_claim(made)
@@ -156,8 +89,8 @@ class Expander:
         owner = Metadata(name=f"{read.metadata.name}-{of_template}", namespace=read.metadata.namespace)
         missing = read.spec.replicas - self._existing.count("Deployment", read.metadata)
         pods = self._replicas("ReplicaSet", read, owner, template, missing)
-        selector = dict(read.spec.selector)
-        selector["matchLabels"] = selector.get("matchLabels", {}) | labels
+        selector = msgspec.to_builtins(_convert(read.spec.selector, LabelSelector, sourced, "spec.selector"))
+        selector["matchLabels"] = {**selector.get("matchLabels", {}), **labels}
         replica_set = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -176,11 +109,11 @@ class Expander:
             name = f"{metadata.name}-{ordinal}"
             if f"{metadata.namespace}/{name}" in self._existing.keys:
                 continue
-            claims = [_claim_of(claim, name, metadata.namespace) for claim in spec.volume_claim_templates]
+            claims = [claim_of(claim, name, metadata.namespace) for claim in spec.volume_claim_templates]
             objects.extend(claims)
             labels = {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
             pod = _with(template, name, "apps/v1", "StatefulSet", metadata, labels)
-            pods.append(_with_claims(pod, spec.volume_claim_templates))
+            pods.append(with_claims(pod, spec.volume_claim_templates))
         return metadata, pods, objects
 
     def _daemon_set(self, sourced: Sourced, document: Object) -> Made:
@@ -233,12 +166,10 @@ class Expander:
         path: str = "spec.template.",
     ) -> Pod:
         """The pod of a template, still without name and owner."""
-        own = spec.template.get("metadata", {})
-        if not isinstance(own, dict):
-            raise InvalidObject(f"{_place(sourced)}: {path}metadata: Expected an object")
-        own = {**own, "name": metadata.name, "namespace": metadata.namespace}
-        own["labels"] = {**own.get("labels", {}), **labels}
-        return self._admission.admit_pod({**spec.template, "metadata": own}, _place(sourced), path)
+        own = _convert(spec.template.get("metadata", {}), TemplateMetadata, sourced, f"{path}metadata")
+        made = {"labels": {**own.labels, **labels}, "annotations": own.annotations}
+        made |= {"name": metadata.name, "namespace": metadata.namespace}
+        return self._admission.admit_pod({**spec.template, "metadata": made}, _place(sourced), path)
 
     def _named(self, metadata: Metadata) -> Metadata:
         if metadata.name or not metadata.generate_name:
@@ -272,17 +203,6 @@ KINDS = frozenset(_KINDS)
 """The kinds that become pods."""
 
 
-def owners_of(pod: Pod) -> Iterator[tuple[str, str]]:
-    """(kind, name) of the workloads that a pod belongs to: of the Deployment before its ReplicaSet."""
-    owner = controller_of(pod)
-    if owner is None:
-        return
-    of_template = pod.metadata.labels.get(TEMPLATE_HASH)
-    if owner.kind == "ReplicaSet" and of_template and owner.name.endswith(f"-{of_template}"):
-        yield "Deployment", owner.name.removesuffix(f"-{of_template}")
-    yield owner.kind, owner.name
-
-
 def _place(sourced: Sourced) -> str:
     return f"{sourced.where} ({sourced.kind})"
 
@@ -291,7 +211,8 @@ def _convert(document: Any, kind: type[Any], sourced: Sourced, path: str = "") -
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise InvalidObject(f"{_place(sourced)}: {f'{path}.' if path else ''}{in_words(error)}") from error
+        field = in_words(error) if not path else f"{path}: {in_words(error)}"
+        raise InvalidObject(f"{_place(sourced)}: {field}") from error
 
 
 def _with(
@@ -310,34 +231,3 @@ def _with(
         reference = OwnerReference(kind=kind, name=owner.name, api_version=api_version, controller=True)
         metadata.owner_references = [reference]
     return msgspec.structs.replace(pod, metadata=metadata)
-
-
-def _claim_of(template: Object, pod: str, namespace: str) -> Object:
-    name = f"{template.get('metadata', {}).get('name', '')}-{pod}"
-    metadata = {"name": name, "namespace": namespace, "uid": f"{namespace}/{name}"}
-    return {"kind": "PersistentVolumeClaim", "metadata": metadata, "spec": dict(template.get("spec", {}))}
-
-
-def _with_claims(pod: Pod, templates: Iterable[Object]) -> Pod:
-    """A claim of the StatefulSet takes the place of a volume of its name."""
-    names = [template.get("metadata", {}).get("name", "") for template in templates]
-    volumes = [volume for volume in pod.spec.volumes if volume.name not in names]
-    for name in names:
-        claim = PersistentVolumeClaimVolumeSource(claim_name=f"{name}-{pod.metadata.name}")
-        volumes.append(Volume(name=name, persistent_volume_claim=claim))
-    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, volumes=volumes)) if names else pod
-
-
-def _ephemeral_volumes(document: Object) -> Iterator[tuple[str, Object]]:
-    """(name, spec of its claim) of the volumes that are made and deleted with a pod."""
-    for path in _POD_SPECS:
-        for volume in items_at(document, *path, "volumes"):
-            if isinstance(spec := dig(volume, "ephemeral", "volumeClaimTemplate", "spec"), dict):
-                yield str(volume.get("name", "")), spec
-
-
-def _ephemeral_claim(pod: Pod, volume: str, spec: Object) -> Object:
-    name, namespace = f"{pod.metadata.name}-{volume}", pod.metadata.namespace
-    owner = {"kind": "Pod", "name": pod.metadata.name, "uid": pod.metadata.uid, "controller": True}
-    metadata = {"name": name, "namespace": namespace, "uid": f"{namespace}/{name}", "ownerReferences": [owner]}
-    return {"kind": "PersistentVolumeClaim", "metadata": metadata, "spec": dict(spec)}
