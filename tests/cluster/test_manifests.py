@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scheduler.api.storage import SELECTED_NODE, PersistentVolumeClaim
 from scheduler.kube.requests import MERGE_PATCH
 from scheduler.sandbox.demo import SCHEDULER_NAME, create
 from scheduler.sandbox.nodes import AMD64_LINUX, node
@@ -26,8 +28,9 @@ from tests.cluster.installation import (
 )
 from tests.cluster.registry import Registry
 from tests.cluster.stage import RealStage, real_stage
+from tests.cluster.test_volumes import CLAIMS, CLASSES, LOCAL, MADE, VOLUMES, a_claim, a_class, a_volume
 from tests.scenarios.election import says
-from tests.scenarios.walking import PODS, all_bound, event_of, eventually, told_why
+from tests.scenarios.walking import PODS, all_bound, event_of, eventually, pods_of, sized, told_why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -41,10 +44,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 NOT_EVERY_TIME: dict[Permission, str] = {
     ("", "pods", "get"): "a pod whose binding is in doubt is read again",
-    ("", "pods", "delete"): "a pod of lower priority makes room",
-    ("", "persistentvolumes", "patch"): "a volume that waits for a consumer is bound to its claim",
-    ("", "persistentvolumeclaims", "patch"): "a volume is made for the node that a claim is told",
 }
+PRIORITIES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 
 
 @pytest.fixture
@@ -57,16 +58,28 @@ def private_registry(servers_folder: Path) -> Iterator[Registry]:
 async def stage(
     control_plane: ControlPlane, kwok: Kwok, private_registry: Registry, tmp_path: Path
 ) -> AsyncIterator[RealStage]:
-    """One node, and a registry that asks for a password."""
+    """One node, two priorities, and a registry that asks for a password."""
     assert kwok.alive
     folder = tmp_path / "images"
     folder.mkdir()
     async with real_stage(control_plane, Publisher(private_registry, folder)) as stage:
         await create(stage, [stage.as_node(node("amd64-0", AMD64_LINUX))], "/api/v1/nodes")
+        classes = [
+            {
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": name},
+                "value": value,
+            }
+            for name, value in (("patient", -1), ("pressing", 10))
+        ]
+        await create(stage, classes, PRIORITIES)
         try:
             yield stage
         finally:
             await stage.clear()
+            for path in (CLAIMS, VOLUMES, CLASSES, f"{PRIORITIES}/patient", f"{PRIORITIES}/pressing"):
+                await stage.client.delete(path)
 
 
 async def test_the_pull_secrets_of_a_service_account_serve_its_pods(
@@ -117,11 +130,14 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
         await all_bound(stage, "app", 3)
         await told_why(stage, "ledger", "can't run image")
         await event_of(stage, "ledger-0", "FailedScheduling")
-        # A second attempt that ends in the same words is counted in the first one's event, by a PATCH.
-        relabel = b'{"metadata": {"labels": {"kubernetes.io/arch": "riscv64"}}}'
-        await stage.client.patch("/api/v1/nodes/amd64-0", relabel, MERGE_PATCH)
+        await volumes_are_bound(stage, runnable.name)
+        await room_is_made(stage, runnable.name)
+        # Attempts that end in the words that the condition has already are counted in one event, by a PATCH.
+        architectures = itertools.cycle((b"riscv64", b"ppc64le"))
 
         async def event_counted_on() -> bool:
+            relabel = b'{"metadata": {"labels": {"kubernetes.io/arch": "%s"}}}' % next(architectures)
+            await stage.client.patch("/api/v1/nodes/amd64-0", relabel, MERGE_PATCH)
             return ("events.k8s.io", "events", "patch") in used(control_plane, before)
 
         await eventually("the event's series is written", event_counted_on)
@@ -163,6 +179,34 @@ async def roles(kube: KubeClient) -> list[dict[str, Any]]:
     rbac = "rbac.authorization.k8s.io/v1"
     everywhere = [await kube.get("ClusterRole", name, api_version=rbac) for name in (NAME, f"{NAME}-pull-secrets")]
     return [*everywhere, await kube.get("Role", f"{NAME}-leader-election", NAME, rbac)]
+
+
+async def volumes_are_bound(stage: RealStage, image: str) -> None:
+    """One that is there, and one that would be made."""
+    await create(stage, [a_class("local", LOCAL), a_class("made", MADE)], CLASSES)
+    await create(stage, [a_volume("disk", "local", "amd64-0")], VOLUMES)
+    await create(stage, [a_claim("data-0", "local"), a_claim("data-1", "made")], CLAIMS)
+    pods = with_secret(Workload("db", (image,), 2, frozenset()), stage)
+    for number, pod in enumerate(pods):
+        pod["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": f"data-{number}"}}]
+    await create(stage, pods, PODS)
+
+    async def written() -> bool:
+        bound = [pod for pod in await pods_of(stage, "db") if pod.spec.node_name]
+        claim = await stage.client.get(f"{CLAIMS}/data-1", PersistentVolumeClaim)
+        return bool(bound) and SELECTED_NODE in claim.metadata.annotations
+
+    await eventually("a volume is bound, and one is asked for", written)
+
+
+async def room_is_made(stage: RealStage, image: str) -> None:
+    """The node has 4 CPUs: of two pods that want 2 besides the others, the second evicts the first."""
+    for name in ("patient", "pressing"):
+        (pod,) = sized(with_secret(Workload(name, (image,), 1, frozenset()), stage), cpu="2")
+        pod["spec"]["priorityClassName"] = name
+        await create(stage, [pod], PODS)
+        await all_bound(stage, name, 1)
+    assert not await pods_of(stage, "patient")
 
 
 def with_secret(workload: Workload, stage: RealStage) -> list[dict[str, Any]]:

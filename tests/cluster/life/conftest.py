@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cluster.kube_client import ApiFailure, eventually
 from tests.cluster.multiarch_scheduler import MultiarchScheduler
 from tests.cluster.place import Place
+from tests.cluster.pods import pod
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -52,6 +54,17 @@ async def priorities(kube: KubeClient) -> AsyncIterator[None]:
                 "value": value,
             }
         )
+
+    async def known() -> bool:
+        """Admission reads them by a watch of its own."""
+        likely = pod("likely", "none", priorityClassName=f"priority-{PRIORITIES[-1]}")
+        try:
+            await kube.request("POST", await kube.path("v1", "Pod", "default"), likely, dryRun="All")
+        except ApiFailure:
+            return False
+        return True
+
+    await eventually("the priorities are known", known)
     yield
     for value in PRIORITIES:
         await kube.delete("PriorityClass", f"priority-{value}", api_version="scheduling.k8s.io/v1")
