@@ -182,7 +182,7 @@ class ImagePlatforms:
 def _read_manifest(text: str) -> Pod:
     try:
         return msgspec.json.decode(text, type=Pod)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter for what is nested too deeply
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"manifest: is no Pod in JSON: {error}") from error
 
 

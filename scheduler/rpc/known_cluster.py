@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from scheduler.api.pod import Pod
@@ -33,12 +34,11 @@ class KnownCluster:
 
     def pod(self, namespace: str, name: str) -> Pod | None:
         """The pod of this name; None if it is neither placed nor pending for this scheduler."""
-        for queued in self._queue:
-            if (queued.pod.metadata.namespace, queued.pod.metadata.name) == (namespace, name):
-                return queued.pod
-        for _, placed in self._cache:
-            if (placed.pod.metadata.namespace, placed.pod.metadata.name) == (namespace, name):
-                return placed.pod
+        pods = chain((queued.pod for queued in self._queue), (placed.pod for _, placed in self._cache))
+        for pod in pods:
+            meta = pod.metadata
+            if meta.name == name and meta.namespace == namespace:
+                return pod
         return None
 
     def situations(self, images: Sequence[ResolvedImage]) -> list[Situation]:

@@ -245,6 +245,7 @@ async def test_a_server_without_a_cluster_says_what_it_needs_instead(api):
         ('{"metadata": {"name": 3}}', "linux/amd64", "manifest: is no Pod in JSON: Expected `str`"),
         (manifest("a:1"), "arm64", "platforms: platform 'arm64' is not of the form"),
         ("", "linux/amd64", "manifest: is no Pod in JSON"),
+        ('{"nested": ' + "[" * 100_000, "linux/amd64", "manifest: is no Pod in JSON: maximum recursion depth"),
     ],
 )
 async def test_what_cannot_be_read_is_refused_and_named(api, text: str, platform: str, complaint: str):
