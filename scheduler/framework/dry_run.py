@@ -16,6 +16,7 @@ from scheduler.cluster.importance import NOT_STARTED, UNGUARDED
 from scheduler.framework.evaluation import Evaluation
 from scheduler.framework.plan import counter_filters
 from scheduler.framework.plugin import AdditiveFilter
+from scheduler.framework.post_filter import Candidate
 from scheduler.framework.preemption import LOWEST
 
 VIOLATIONS, HIGHEST, TOTAL, NUMBER, START = range(5)
@@ -65,6 +66,13 @@ class DryRun:
                 break
         return rows
 
+    def candidate(self, row: int) -> Candidate:
+        """Who has to go from a row that fits."""
+        first, gone = self._run(np.array([row], dtype=np.intp))
+        pods = self._importance.pods[row]
+        victims = tuple(pods[first + place].pod for place in np.flatnonzero(gone[:, 0]).tolist())
+        return Candidate(self._nodes.name(row), victims, self._hurts[VIOLATIONS].item(row))
+
     def refresh(self) -> None:
         """Run anew what has changed."""
         self._importance.refresh()
@@ -86,38 +94,35 @@ class DryRun:
         self._short = np.zeros((len(self._asked), capacity), dtype=np.bool_)
         self._hurts = np.zeros((5, capacity), dtype=np.int64)
 
-    def _run(self, rows: RowIndexes) -> None:
-        """All pods of lower priority go, then are put back one by one, on all rows at the same time."""
+    def _run(self, rows: RowIndexes) -> tuple[int, NDArray[np.bool_]]:
+        """All pods of lower priority go, then are put back one by one, on all rows at the same time.
+
+        Returns who has to go, of those rows only that fit then: bool[place, rows], and which place comes first in it.
+        """
         victims = self._importance.priority[:, rows] < self.priority
         places = np.flatnonzero(victims.any(axis=1))
         first, last = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
         victims = victims[first:last]
-        taken = [self._importance.amounts(name)[first:last, rows] * victims for name, _ in self._asked]
-        room = self._room(rows) + np.array([amounts.sum(axis=0) for amounts in taken]).reshape(len(taken), len(rows))
+        taken = self._taken(rows, first, victims)
+        room = self._room(rows) + taken.sum(axis=0)
         self._has_victims[rows] = victims.any(axis=0)
         self._short[:, rows] = room < 0
         left = np.flatnonzero(self._has_victims[rows] & (room >= 0).all(axis=0))
-        if len(left):
-            all_left = len(left) == len(rows)
-            parts = taken if all_left else [amounts[:, left] for amounts in taken]
-            self._put_back(rows[left], first, victims[:, left], parts, room[:, left])
-
-    def _put_back(
-        self, rows: RowIndexes, first: int, victims: NDArray[np.bool_], taken: list[Amounts], room: Amounts
-    ) -> None:
-        """Those first that would exceed a budget, then the others, the more important before the less important."""
+        rows, victims = rows[left], victims[:, left]
+        if not len(left):
+            return first, victims
         exceeding = self._exceeding(rows, first, victims)
-        phases = (victims,) if exceeding is None else (exceeding, victims & ~exceeding)
-        gone = victims.copy()
-        for phase in phases:
-            for place in range(len(phase)):
-                stays = phase[place].copy()
-                for left, amounts in zip(room, taken, strict=True):
-                    stays &= left >= amounts[place]
-                for number, amounts in enumerate(taken):
-                    room[number] -= amounts[place] * stays
-                gone[place] &= ~stays
+        gone = _after_putting_back(victims, exceeding, taken[:, :, left], room[:, left])
         self._note(rows, first, gone, exceeding)
+        return first, gone
+
+    def _taken(self, rows: RowIndexes, first: int, victims: NDArray[np.bool_]) -> Amounts:
+        """int64[place, resource asked for, rows]: what goes with each victim."""
+        taken = np.empty((len(victims), len(self._asked), len(rows)), dtype=np.int64)
+        for number, (name, _) in enumerate(self._asked):
+            amounts = self._importance.amounts(name)[first : first + len(victims), rows]
+            np.multiply(amounts, victims, out=taken[:, number])
+        return taken
 
     def _note(self, rows: RowIndexes, first: int, gone: NDArray[np.bool_], exceeding: NDArray[np.bool_] | None) -> None:
         last = first + len(gone)
@@ -166,6 +171,22 @@ class DryRun:
             which = [pods[first + place].pod for place in places.tolist()]
             exceeding[places, column] = self._cache.budgets.exceeding(which)
         return exceeding
+
+
+def _after_putting_back(
+    victims: NDArray[np.bool_], exceeding: NDArray[np.bool_] | None, taken: Amounts, room: Amounts
+) -> NDArray[np.bool_]:
+    """bool[place, rows]: who has to go all the same. ``room``, with all of them gone, is written to.
+
+    Those are put back first that would exceed a budget, then the others, the more important before the less important.
+    """
+    gone = victims.copy()
+    for phase in (victims,) if exceeding is None else (exceeding, victims & ~exceeding):
+        for place in np.flatnonzero(phase.any(axis=1)).tolist():
+            stays = phase[place] & (room >= taken[place]).all(axis=0)
+            room -= taken[place] * stays
+            gone[place] &= ~stays
+    return gone
 
 
 def _rank_among_equals(guard: NDArray[np.int32]) -> NDArray[np.int64]:

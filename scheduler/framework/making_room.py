@@ -44,7 +44,8 @@ class RoomSearch:
         found = [self._try(row) for row in self._rows[self._singly & (fits | self._is_own())].tolist()]
         at_once = self._rows[fits & ~self._hopeless & ~self._singly]
         if len(at_once):
-            found.append(self._try(min(self._dry_run.least(at_once).tolist(), key=self._cache.nodes.name)))
+            least = self._dry_run.least(at_once).tolist()
+            found.append(self._dry_run.candidate(min(least, key=self._cache.nodes.name)))
         candidates = best(each for each in found if isinstance(each, Candidate))
         return min(candidates, key=lambda candidate: candidate.node, default=None)
 

@@ -106,7 +106,10 @@ class NodeResourcesFit(AdditiveFilter, CounterScore):
             short.append(_free(resources, name, rows) < amount)
             hopeless |= _allocatable(resources, name, rows) < amount
         reasons = (TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in amounts))
-        _, examples, ids = np.unique(np.stack((*short, hopeless)), axis=1, return_index=True, return_inverse=True)
+        combination = hopeless.astype(np.min_scalar_type(2 << len(short)))  # the smaller the type, the faster the sort
+        for lacks in short:
+            combination = combination << 1 | lacks
+        _, examples, ids = np.unique(combination, return_index=True, return_inverse=True)
         return ids.astype(np.int32), [
             Rejection(
                 Code.UNRESOLVABLE if hopeless[i] else Code.UNSCHEDULABLE,
