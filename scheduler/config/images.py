@@ -110,7 +110,7 @@ class SharingSettings(Strict, frozen=True):
     max_objects: Count = 10_000
     """How many are kept at most, by and large; the ones not seen for longest go first. Default: 10000."""
     writes_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 5.0
-    """Default: 5."""
+    """How many are written at most, after a first burst. Default: 5."""
 
 
 def check_images(images: ImageSettings, source: str) -> None:
