@@ -89,6 +89,7 @@ class ImagePlatforms:
         return {"Resolve": self.resolve, "Explain": self.explain, "Watch": self.watch}
 
     async def resolve(self, request: pb.ResolveRequest, seconds: float | None) -> pb.ResolveResponse:
+        """What images are built for. Raises Refused."""
         if not request.images:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "images: none is named")
         _at_most(MOST_IMAGES, "images", request.images)
@@ -96,6 +97,7 @@ class ImagePlatforms:
         return pb.ResolveResponse(images=map(image_message, request.images, answers))
 
     async def explain(self, request: pb.ExplainRequest, seconds: float | None) -> pb.ExplainResponse:
+        """Where a pod can run, by its images. Raises Refused."""
         _at_most(MOST_PLATFORMS, "platforms", request.platforms)
         platforms = [_platform(text) for text in request.platforms]
         if not platforms and self._cluster is None:
@@ -123,6 +125,7 @@ class ImagePlatforms:
         return pb.ExplainResponse(images=map(pod_image_message, images), verdicts=verdicts)
 
     async def watch(self, request: pb.WatchRequest, _seconds: float | None) -> AsyncGenerator[pb.WatchResponse, None]:
+        """What becomes known, for as long as the caller listens. Raises Refused."""
         _at_most(MOST_IMAGES, "images", request.images)
         if self._watches >= self._most_watches:
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._most_watches} streams are open, no more may be")

@@ -54,10 +54,17 @@ class LookUps:
         return self._runtime_classes.judge(tuple(map(ResolvedImage, demand.images, answers)), demand.runtime_class)
 
     async def _answers(self, images: Sequence[str], keyring: Keyring, until: float) -> list[ImageAnswer]:
-        distinct = list(dict.fromkeys(images))
-        answers = await within(until, [self._resolver.resolve(image, keyring) for image in distinct])
-        by_image = dict(zip(distinct, answers, strict=True))
-        return [by_image[image] or PENDING for image in images]
+        found = {image: self._known(image, keyring) for image in images}
+        missing = [image for image, answer in found.items() if answer is None]
+        answers = await within(until, [self._resolver.resolve(image, keyring) for image in missing])
+        found.update(zip(missing, answers, strict=True))
+        return [found[image] or PENDING for image in images]
+
+    def _known(self, image: str, keyring: Keyring) -> ImageAnswer | None:
+        """Without asking anybody."""
+        if keyring.failure is not None:
+            return None
+        return self._resolver.known(image, self._resolver.scope(image, keyring))
 
     async def _keyring(self, demand: PodDemand) -> Keyring | ImageFailure:
         if self._secrets is None or not demand.pull_secrets:
@@ -69,13 +76,18 @@ class LookUps:
 
 
 async def within(until: float, questions: Sequence[Coroutine[Any, Any, T]]) -> list[T | None]:
-    """The results, in order, with None for those that are not there at the loop's time ``until``."""
-    if not questions:
-        return []
+    """The results, in order, with None for those that are not there at the loop's time ``until``.
+
+    After that time none is begun.
+    """
     loop = asyncio.get_running_loop()
+    if not questions or loop.time() >= until:
+        for question in questions:
+            question.close()
+        return [None] * len(questions)
     tasks = [loop.create_task(question) for question in questions]
     try:
-        await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
+        await asyncio.wait(tasks, timeout=until - loop.time())
         return [task.result() if task.done() else None for task in tasks]
     finally:
         for task in tasks:
