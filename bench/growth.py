@@ -42,7 +42,7 @@ def picture(figures: Sequence[Figure]) -> str:
         f'<text class="title" x="{LEFT}" y="16">Decisions a second, one core, all nodes considered</text>',
         *_grid(axes),
     ]
-    lines = [(title, list(group)) for title, group in groupby(figures, key=lambda figure: figure.workload.title)]
+    lines = [(title, list(group)) for title, group in groupby(figures, key=lambda figure: figure.title)]
     ends = _apart([axes.y(line[-1].median) for _, line in lines])
     for (title, line), colour, label in zip(lines, COLOURS, ends, strict=False):
         parts.extend(_curve(axes, title, line, colour, label))

@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.table import Table
 
 from bench.memory import Memory
-from bench.workloads import Workload
 
 START = "<!-- written by python -m bench.core --write -->"
 END = "<!-- end of what bench.core wrote -->"
@@ -24,9 +23,10 @@ PROMISED_AT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Decisions a second of one workload at one size, round by round."""
+    """Decisions a second of one workload at one size, round by round; ``promised``: at PROMISED_AT nodes."""
 
-    workload: Workload
+    title: str
+    promised: int | None
     nodes: int
     rates: list[float] = field(default_factory=list)
 
@@ -40,7 +40,7 @@ class Figure:
 
     @property
     def wanted(self) -> int | None:
-        return self.workload.wanted if self.nodes == PROMISED_AT else None
+        return self.promised if self.nodes == PROMISED_AT else None
 
 
 def speed_table(figures: Iterable[Figure]) -> Table:
@@ -74,11 +74,11 @@ def memory_table(used: Memory) -> Table:
     return table
 
 
-def section(figures: Sequence[Figure], used: Memory, rounds: int, machine: str) -> str:
-    """The document's part about the decision core, in Markdown."""
+def section(figures: Sequence[Figure], single: Sequence[Figure], used: Memory, rounds: int, machine: str) -> str:
+    """The document's part about the decision core, in Markdown. ``single``: what was measured at one size only."""
     sizes = sorted({figure.nodes for figure in figures})
     lines = [
-        f"Decisions a second, medians of {rounds} rounds (one at 100,000 nodes), against the number of nodes:",
+        f"Decisions a second by the number of nodes, medians of {rounds} rounds (above {PROMISED_AT:,}, of one):",
         "",
         "| workload |" + "".join(f" {size:,} |" for size in sizes),
         "|---|" + "---:|" * len(sizes),
@@ -95,9 +95,9 @@ def section(figures: Sequence[Figure], used: Memory, rounds: int, machine: str) 
         "| workload | median | best round | wanted |",
         "|---|---:|---:|---:|",
     ]
-    for figure in figures:
+    for figure in (*figures, *single):
         if figure.wanted is not None:
-            lines.append(f"| {figure.workload.title} | {figure.median:,.0f} | {figure.best:,.0f} | {figure.wanted:,} |")
+            lines.append(f"| {figure.title} | {figure.median:,.0f} | {figure.best:,.0f} | {figure.wanted:,} |")
     lines += ["", f"Memory with {used.nodes:,} nodes and {used.pods:,} placed pods:", "", "| | MB | KB each |"]
     lines += ["|---|---:|---:|", *(f"| {' | '.join(row)} |" for row in _memory_rows(used))]
     return "\n".join([*lines, "", f"Machine: {machine}."])
@@ -113,7 +113,7 @@ def write(document: Path, text: str) -> None:
 
 
 def _by_title(figures: Iterable[Figure]) -> Iterator[tuple[str, Iterator[Figure]]]:
-    return groupby(figures, key=lambda figure: figure.workload.title)
+    return groupby(figures, key=lambda figure: figure.title)
 
 
 def _memory_rows(used: Memory) -> Iterator[tuple[str, str, str]]:

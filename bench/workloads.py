@@ -126,17 +126,20 @@ class Template:
 
     def __init__(self, document: Object, turns: Mapping[str, Sequence[Any] | int], values: Mapping[str, str | int]):
         self.kind: str = document.get("kind", "")
-        self._parts = _PLACEHOLDER.split(json.dumps(document))
+        pieces = _PLACEHOLDER.split(json.dumps(document))
+        self._texts = pieces[::3]
+        self._names = [(whole or within, bool(whole)) for whole, within in zip(pieces[1::3], pieces[2::3], strict=True)]
         self._turns = turns
         self._values = values
 
     def make(self, index: int, turn: int) -> bytes:
         """An object as JSON: the ``index``-th of its kind in the workload, the ``turn``-th of its operation."""
-        parts = list(self._parts)
-        for place in range(1, len(parts), 3):
-            whole, within = parts[place : place + 2]
-            text = json.dumps(self._stands_for(whole or within, index, turn))
-            parts[place : place + 2] = (text, "") if whole else (text.strip('"'), "")
+        names = {name for name, _ in self._names}
+        values = {name: json.dumps(self._stands_for(name, index, turn)) for name in names}
+        parts = [self._texts[0]]
+        for (name, whole), text in zip(self._names, self._texts[1:], strict=True):
+            parts.append(values[name] if whole else values[name].strip('"'))
+            parts.append(text)
         return "".join(parts).encode()
 
     def _stands_for(self, name: str, index: int, turn: int) -> Any:

@@ -62,8 +62,8 @@ def test_a_decision_about_other_pods_among_5000_nodes_takes_less_than_a_millisec
 
 def some_figures():
     return [
-        Figure(workloads.load(name), nodes, [1e7 / nodes, 3e7 / nodes, 2e7 / nodes])
-        for name in workloads.names()
+        Figure(workload.title, workload.wanted, nodes, [1e7 / nodes, 3e7 / nodes, 2e7 / nodes])
+        for workload in map(workloads.load, workloads.names())
         for nodes in (100, 5_000, 100_000)
     ]
 
@@ -89,12 +89,17 @@ def test_memory_is_told_apart_by_what_takes_it():
 def test_the_section_replaces_only_what_is_between_its_marks(tmp_path):
     document = Path(tmp_path, "benchmarks.md")
     document.write_text(f"before\n\n{report.START}\n\nold\n\n{report.END}\n\nafter\n", encoding="utf-8")
-    report.write(document, report.section(some_figures(), USED, 3, "2 cores"))
+    report.write(
+        document, report.section(some_figures(), [Figure("alone", 7, 5_000, [1.0, 4.0, 9.0])], USED, 3, "2 cores")
+    )
     text = document.read_text(encoding="utf-8")
-    assert text.startswith(f"before\n\n{report.START}\n\nDecisions a second, medians of 3 rounds")
+    assert text.startswith(
+        f"before\n\n{report.START}\n\nDecisions a second by the number of nodes, medians of 3 rounds"
+    )
     assert text.endswith(f"Machine: 2 cores.\n\n{report.END}\n\nafter\n")
     assert "| simple pods, one class | 200,000 | 4,000 | 200 |" in text
     assert "| simple pods, one class | 4,000 | 6,000 | 50,000 |" in text
+    assert "| alone | 4 | 9 | 7 |" in text
     assert "old" not in text
 
 
