@@ -28,6 +28,8 @@ def scheduler(servers_folder: Path, control_plane: ControlPlane) -> Iterator[Mul
     configuration = {"profiles": [{"schedulerName": SCHEDULER}]}
     with MultiarchScheduler(servers_folder, control_plane.kubeconfig, configuration, name="scheduler-at-work") as one:
         yield one
+        faults = [line for line in one.log.read_text().splitlines() if "[error" in line or "Traceback" in line]
+    assert not faults, faults
 
 
 @pytest.fixture(scope="session")
