@@ -10,12 +10,15 @@ from bench import expander
 
 
 async def test_a_thousand_groups_and_a_hundred_pods_are_answered_within_the_deadline() -> None:
-    """It takes about 0.4 s of the 2 s; a registry on the loopback is asked for all images first."""
+    """It takes about 0.4 s of the 2 s, of which 0.25 s is work; a registry on the loopback is asked for all images first.
+
+    Work is held to the deadline, since other processes take from the time. An answer for lack of time would name all.
+    """
     measured = await expander.measure(1_000, 100, rounds=1)
     assert measured.megabytes > 90
-    assert 0 < measured.cold.groups < 1_000  # judged by images: an answer given for lack of time names all
-    assert measured.cold.seconds < 2
-    assert measured.warm[0].seconds < 2
+    for answer in (measured.cold, *measured.warm):
+        assert 0 < answer.groups < 1_000
+        assert answer.cpu_seconds < 2
 
 
 async def test_the_table_can_be_read() -> None:
