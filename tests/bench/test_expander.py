@@ -10,7 +10,7 @@ from bench import expander
 
 
 async def test_a_thousand_groups_and_a_hundred_pods_are_answered_within_the_deadline() -> None:
-    """It takes about 0.4 s of the 2 s, of which 0.25 s is work; a registry on the loopback is asked for all images first.
+    """It takes about 0.4 s of the 2 s, of which 0.25 s is work; a registry on the loopback is asked first.
 
     Work is held to the deadline, since other processes take from the time. An answer for lack of time would name all.
     """
