@@ -71,7 +71,7 @@ def simulate(
             outcome = command.simulate(question, advance)
     except (InvalidObject, InvalidSettings, InvalidImages) as error:
         raise click.ClickException(str(error)) from error
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if output == "json":
         report.print_json(console, outcome)
     else:

@@ -107,3 +107,12 @@ def test_an_object_that_makes_no_sense_is_named_by_file_document_and_field(tmp_p
     with pytest.raises(InvalidObject) as failure:
         simulated(tmp_path, *files)
     assert str(failure.value).startswith(f"{tmp_path}/{place} {message}")
+
+
+def test_names_are_printed_as_they_are(tmp_path):
+    cluster = tmp_path / "cluster.yaml"
+    cluster.write_text(yaml.safe_dump_all([*nodes(a_node("[/red]")), a_wanted_pod("[bold]p")]))
+    done = run(cluster)
+    assert done.returncode == 0, done.stderr
+    assert "[bold]p" in done.stdout
+    assert "[/red]" in done.stdout
