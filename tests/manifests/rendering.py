@@ -28,13 +28,11 @@ def kustomized(*overlays: str) -> dict[Key, Object]:
     return found
 
 
-def templated(*values: str) -> dict[Key, Object]:
+def templated(*values: str, namespace: str = NAMESPACE) -> dict[Key, Object]:
     """The chart's objects with these values (as for ``--set``), tests left out, its own definitions among them."""
     settings = [word for value in values for word in ("--set", value)]
-    text = run(
-        "helm", "template", NAMESPACE, str(CHART), "--namespace", NAMESPACE, "--include-crds", "--skip-tests", *settings
-    )
-    return objects(text)
+    where = ["--namespace", namespace, "--include-crds", "--skip-tests"]
+    return objects(run("helm", "template", NAMESPACE, str(CHART), *where, *settings))
 
 
 def run(program: str, *arguments: str) -> str:

@@ -38,6 +38,17 @@ def test_kustomize_and_helm_make_the_same_objects(overlays: list[str], values: l
 
 
 @real
+@pytest.mark.parametrize(
+    ("overlay", "values"), [("extender/base", []), ("extender/delegated", ["extender.delegated=true"])]
+)
+def test_they_do_so_for_the_extender_alone(overlay: str, values: list[str]) -> None:
+    ours = kustomized(overlay)
+    theirs = templated("scheduler.enabled=false", "extender.enabled=true", *values, namespace="multiarch-extender")
+    del theirs["CustomResourceDefinition", "", "imageplatforms.multiarch-scheduler.io"]
+    assert ours == theirs
+
+
+@real
 def test_pull_secrets_may_be_read_everywhere_somewhere_or_nowhere() -> None:
     bindings = {
         mode: {

@@ -50,7 +50,14 @@ def values_schema() -> dict[str, Any]:
             ),
             imagePullSecrets=STRINGS,
             scheduler=_object(enabled=BOOLEAN, settings=settings, configuration=ANYTHING, **pods),
-            extender=_object(enabled=BOOLEAN, settings=extender_settings, **pods),
+            extender=_object(
+                enabled=BOOLEAN,
+                delegated=BOOLEAN,
+                clusterIP=STRING,
+                tlsSecret=NAME,
+                settings=extender_settings,
+                **pods,
+            ),
             pullSecrets=_object(
                 mode={"enum": ["cluster", "namespaces", "none"]}, namespaces={"type": "array", "items": NAME}
             ),

@@ -21,3 +21,19 @@ app.kubernetes.io/part-of: multiarch-scheduler
 {{- end }}
 {{- mergeOverwrite $settings (deepCopy .Values.scheduler.settings) | toYaml }}
 {{- end }}
+
+{{- define "extender-labels" -}}
+app.kubernetes.io/name: multiarch-extender
+app.kubernetes.io/part-of: multiarch-scheduler
+{{- end }}
+
+{{- define "extender-settings" -}}
+{{- $settings := dict "apiVersion" "multiarch-scheduler.io/v1alpha1" "kind" "ExtenderSettings" }}
+{{- if .Values.extender.delegated }}
+{{- $_ := set $settings "answering" (dict "delegated" true) }}
+{{- end }}
+{{- if eq .Values.pullSecrets.mode "none" }}
+{{- $_ := set $settings "images" (dict "readPullSecrets" false) }}
+{{- end }}
+{{- mergeOverwrite $settings (deepCopy .Values.extender.settings) | toYaml }}
+{{- end }}
