@@ -36,6 +36,7 @@ from scheduler.framework.pod_evaluation import PodEvaluation
 from scheduler.framework.post_filter import FailedAttempt, PostFilterResult, run_post_filters
 from scheduler.framework.profile import Profile
 from scheduler.framework.reporter import Reporter
+from scheduler.framework.reserved import Reserved, follows_from_rows
 from scheduler.framework.status import AttemptError, Rejection
 from scheduler.framework.what_if import WhatIf
 
@@ -86,6 +87,7 @@ class SchedulingCycle:
         self._classes: OrderedDict[PodClass, Evaluation] = OrderedDict()
         self._pods: OrderedDict[Likeness, PodEvaluation] = OrderedDict()
         self._diagnoses: WeakKeyDictionary[PodEvaluation, tuple[int, FitError]] = WeakKeyDictionary()
+        self._reserved: WeakKeyDictionary[Evaluation, Reserved] = WeakKeyDictionary()
         self._scratch = np.zeros(0, dtype=np.int64)
 
     def decide(self, info: PodInfo) -> Placed | Unschedulable:
@@ -120,6 +122,9 @@ class SchedulingCycle:
         """Where nominations make a difference: the rows that reject the pod, each with what is said there then."""
         what_if = WhatIf(info, evaluation, self._cache)
         rejections = self._narrowed_beside_own(info, evaluation, what_if)
+        if follows_from_rows(evaluation):
+            reserved = self._reserved_from(evaluation.local, info.pod.priority)
+            return rejections | reserved.rejections(info.uid, evaluation, what_if)
         for name in self._cache.nominations:
             row = self._nodes.row_of(name)
             if row is None or evaluation.local.rejected_by[row] == NARROWED_OUT:
@@ -154,6 +159,13 @@ class SchedulingCycle:
             self._pods.move_to_end(info.likeness)
             self._classes.move_to_end(info.pod_class.on_rows)  # so it is never forgotten before its pods are
         found.refresh()
+        return found
+
+    def _reserved_from(self, evaluation: Evaluation, priority: int) -> Reserved:
+        """What was kept, if the last pod of the class had the same priority."""
+        found = self._reserved.get(evaluation)
+        if found is None or found.priority != priority:
+            found = self._reserved[evaluation] = Reserved(priority, self._cache)
         return found
 
     def _are_too_many(self, remembered: Sized) -> bool:

@@ -89,10 +89,12 @@ def check(evaluation: PodEvaluation, nodes: NodeTable) -> None:
 
 def with_blocked(statuses: NodeStatuses, blocked: Mapping[int, Rejection]) -> NodeStatuses:
     """The same, but these rows are rejected so."""
+    numbers = {
+        rejection: number for number, rejection in enumerate(dict.fromkeys(blocked.values()), len(statuses.rejections))
+    }
     ids = statuses.ids.copy()
-    for number, row in enumerate(blocked, len(statuses.rejections)):
-        ids[statuses.rows == row] = number
-    return NodeStatuses(statuses.rows, ids, (*statuses.rejections, *blocked.values()))
+    ids[np.searchsorted(statuses.rows, list(blocked))] = [numbers[rejection] for rejection in blocked.values()]
+    return NodeStatuses(statuses.rows, ids, (*statuses.rejections, *numbers))
 
 
 def fit_error_text(nodes: int, reasons: Counter[str]) -> str:

@@ -16,6 +16,7 @@ from scheduler.cluster.pod_info import make_pod_info, uid_of
 from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.framework.diagnosis import fit_error_text
 from scheduler.framework.post_filter import Outcome
+from scheduler.framework.what_if import WhatIf
 from scheduler.plugins.catalogue import upstream_profile
 from scheduler.plugins.default_preemption import NOT_HELPFUL
 from tests.builders import a_constraint, a_node, a_pod, a_pod_term, away, decoded, matching, near, spread
@@ -209,6 +210,22 @@ class MakingRoom(RuleBasedStateMachine):
             result = None if isinstance(decision, Placed) else self.cycle.post_filter(info, decision.fit_error)
             if result is not None:
                 self.check(decision.fit_error, result)
+
+    @invariant()
+    def room_is_left_to_nominated_pods(self):
+        for pod in (*PROBES, a_prioritised("high-0", "a", "2", 10, {})):
+            info = make_pod_info(pod, None, self.cache.classes)
+            evaluation = self.cycle.pod_evaluation(info)
+            if evaluation.rejection is None:
+                assert self.cycle.blocked(info, evaluation) == self.blocked(info, evaluation)
+
+    def blocked(self, info, evaluation):
+        """By row, what is said beside the nominated pods that go first; nothing where they do not matter."""
+        what_if = WhatIf(info, evaluation, self.cache)
+        rows = [row for name in NODES if (row := self.cache.nodes.row_of(name)) is not None]
+        first = {row: what_if.going_first(row) for row in rows}
+        said = {row: what_if.rejection(row, (), nominated) for row, nominated in first.items() if nominated}
+        return {row: rejection for row, rejection in said.items() if rejection is not None}
 
     @invariant()
     def budgets_are_exceeded_as_if_they_were_new(self):
