@@ -147,6 +147,10 @@ class Exchange(asyncio.Protocol):
 
     # As httptools wants it
 
+    def on_message_begin(self) -> None:
+        if self._ended:  # a second answer to one request: who knows what the third would belong to
+            self.is_open = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"retry-after":
             self._retry_after = value.decode("latin-1")
