@@ -261,6 +261,8 @@ def node_changes(old: Node, new: Node) -> list[EventKind]:
         changes.append(EventKind.NODE_UPDATE_ALLOCATABLE)
     if old.metadata.labels != new.metadata.labels:
         changes.append(EventKind.NODE_UPDATE_LABEL)
+    if old.status.declared_features != new.status.declared_features:
+        changes.append(EventKind.NODE_UPDATE_DECLARED_FEATURE)
     if _platform_facts(old) != _platform_facts(new):
         changes.append(EventKind.NODE_UPDATE_PLATFORM)
     return changes

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from scheduler.api.pod import PodSpec
+from scheduler.api.node import Node
+from scheduler.api.pod import Pod, PodSpec
 from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.plugin import SKIP, FilterPlugin, PreFilterAnswer, same_for_all
 from scheduler.framework.status import Code, Rejection
-from scheduler.queue.events import EventKind, QueueingHints, always
+from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints
 
 REASON = "node(s) didn't match Pod's required features"
 
@@ -28,7 +29,7 @@ class NodeDeclaredFeatures(FilterPlugin):
 
     @property
     def hints(self) -> QueueingHints:
-        return {EventKind.NODE_ADD: always}
+        return dict.fromkeys((EventKind.NODE_ADD, EventKind.NODE_UPDATE_DECLARED_FEATURE), _declares_enough)
 
     def pre_filter(self, pod_class: PodClass) -> PreFilterAnswer:
         return None if required_features(pod_class.spec) else SKIP
@@ -38,6 +39,10 @@ class NodeDeclaredFeatures(FilterPlugin):
 
     def explain(self, pod_class: PodClass, nodes: NodeTable, rows: Rows) -> tuple[Ids, Sequence[Rejection]]:
         return same_for_all(rows, Rejection(Code.UNRESOLVABLE, self.name, (REASON,)))
+
+
+def _declares_enough(pod: Pod, event: ClusterEvent) -> bool:
+    return isinstance(event.new, Node) and required_features(pod.spec).issubset(event.new.status.declared_features)
 
 
 def required_features(spec: PodSpec) -> frozenset[str]:

@@ -22,6 +22,7 @@ class EventKind(enum.StrEnum):
     NODE_UPDATE_TAINT = "NodeUpdateTaint"
     NODE_UPDATE_ALLOCATABLE = "NodeUpdateAllocatable"
     NODE_UPDATE_LABEL = "NodeUpdateLabel"
+    NODE_UPDATE_DECLARED_FEATURE = "NodeUpdateNodeDeclaredFeature"
     NODE_UPDATE_PLATFORM = "NodeUpdatePlatform"  # ours: os, architecture, build or runtime
     NODE_UPDATE_IMAGES = "NodeUpdateImages"  # ours: it holds other images than before
     ASSIGNED_POD_ADD = "AssignedPodAdd"

@@ -223,8 +223,9 @@ def test_a_node_with_a_quantity_that_is_none_costs_that_node_only(world: World) 
         (a_node(unschedulable=True), []),
         (a_node(labels={"zone": "a"}), [EventKind.NODE_UPDATE_LABEL, EventKind.NODE_UPDATE_PLATFORM]),
         (a_node(architecture="arm64"), [EventKind.NODE_UPDATE_PLATFORM]),
+        (a_node(features=["F"]), [EventKind.NODE_UPDATE_DECLARED_FEATURE]),
     ],
-    ids=["nothing", "allocatable", "taint", "cordoned", "label", "platform"],
+    ids=["nothing", "allocatable", "taint", "cordoned", "label", "platform", "declared feature"],
 )
 def test_an_update_of_a_node_is_told_by_what_changed(new: object, kinds: list[EventKind]) -> None:
     assert node_changes(a_node(), new) == kinds

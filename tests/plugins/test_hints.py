@@ -23,6 +23,7 @@ ADD = EventKind.NODE_ADD
 TAINT = EventKind.NODE_UPDATE_TAINT
 ALLOCATABLE = EventKind.NODE_UPDATE_ALLOCATABLE
 LABEL = EventKind.NODE_UPDATE_LABEL
+FEATURE = EventKind.NODE_UPDATE_DECLARED_FEATURE
 PLATFORM = EventKind.NODE_UPDATE_PLATFORM
 POD_DELETE = EventKind.ASSIGNED_POD_DELETE
 POD_SCALE_DOWN = EventKind.ASSIGNED_POD_SCALE_DOWN
@@ -33,6 +34,9 @@ TOLERANT = a_pod(tolerations=[{"key": "node.kubernetes.io/unschedulable", "opera
 BIG = a_pod(requests={"cpu": "2", "example.com/gpu": "1"})
 WEB = a_pod(ports=[{"hostPort": 80}])
 PICKY = a_pod(selector={"disk": "ssd"}, node_affinity=required(expressions(("zone", "In", ["a"]))))
+
+NEEDED = "UserNamespacesHostNetworkSupport"
+NEEDY = a_pod(spec={"hostNetwork": True, "hostUsers": False})
 
 OPEN, CORDONED = a_node(), a_node(unschedulable=True)
 TAINTED = a_node(taints=[a_taint("t")])
@@ -92,6 +96,10 @@ CASES = [
     ("NodeResourcesFit", BIG, (POD_SCALE_DOWN, a_pod(requests={"memory": "2"}), a_pod()), False),
     ("NodeResourcesFit", BIG, (POD_SCALE_DOWN, None, None), True),
     ("NodeResourcesFit", BIG, (EventKind.TARGET_POD_SCALE_DOWN, BIG, POD), True),
+    ("NodeDeclaredFeatures", NEEDY, (ADD, None, a_node(features=[NEEDED])), True),
+    ("NodeDeclaredFeatures", NEEDY, (ADD, None, OPEN), False),
+    ("NodeDeclaredFeatures", NEEDY, (FEATURE, OPEN, a_node(features=["Other", NEEDED])), True),
+    ("NodeDeclaredFeatures", NEEDY, (FEATURE, OPEN, a_node(features=["Other"])), False),
     ("ImagePlatform", POD, (ADD, None, OPEN), True),
     ("ImagePlatform", POD, (EventKind.NODE_UPDATE_IMAGES, None, None), True),
     ("ImagePlatform", POD, (PLATFORM, a_node(architecture="amd64"), a_node(architecture="arm64")), True),
