@@ -215,7 +215,7 @@ KINDS = {
     },
     "VolumeZone": {CLASS_ADD, ADD, LABEL, CLAIM_ADD, CLAIM_UPDATE, VOLUME_ADD, VOLUME_UPDATE},
     **hints_about_pods.KINDS,
-    "NodeDeclaredFeatures": {ADD},
+    "NodeDeclaredFeatures": {ADD, FEATURE},
 }
 
 
