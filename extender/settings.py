@@ -55,6 +55,13 @@ class ListeningSettings(Strict, frozen=True):
     """After SIGTERM the extender says it is not ready, and still answers for so long. Default: 5."""
 
 
+class HealthSettings(ServingSettings, frozen=True):
+    """As the scheduler's, but for the port: both may run on one machine."""
+
+    port: Port = DEFAULT_PORT + 1
+    """Port to listen on; 0 takes a free one. Default: 10272."""
+
+
 class AnsweringSettings(Strict, frozen=True):
     """What is answered, and when."""
 
@@ -81,8 +88,7 @@ class ExtenderSettings(Strict, frozen=True):
     """Pods of these schedulers have their images looked up when they are created. Default: all pods."""
     kube: KubeSettings = KubeSettings()
     listening: ListeningSettings = ListeningSettings()
-    serving: ServingSettings = ServingSettings(port=DEFAULT_PORT + 1)
-    """Health and metrics. Default port: 10272."""
+    serving: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()
     images: ImageSettings = ImageSettings()
     answering: AnsweringSettings = AnsweringSettings()

@@ -17,6 +17,10 @@ def test_an_empty_file_is_all_defaults() -> None:
     assert parse_extender_settings("", "test") == ExtenderSettings()
 
 
+def test_where_health_is_served_keeps_its_port_when_only_its_address_is_given() -> None:
+    assert parse_extender_settings("serving: {host: 127.0.0.1}", "test").serving.port == 10272
+
+
 @pytest.mark.parametrize(
     ("text", "phrase"),
     [
