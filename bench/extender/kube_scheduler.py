@@ -38,6 +38,9 @@ from tests.cluster.processes import Process, free_port
 
 PODS = "/api/v1/namespaces/default/pods"
 LONGEST = 120.0
+STREAMS = "--http2-max-streams-per-connection=1000"
+"""On two cores that all share, more bindings are under way than the default of 100: kube-scheduler would open
+connections by the dozen, and their handshakes would be charged to whatever is fastest."""
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -57,8 +60,8 @@ VARIANTS = (
     Variant("zero-cost echo", {"mode": "echo"}),
     Variant("filter", {"mode": "filter", "percentage": 0}),
     Variant("narrowed to 16", {"mode": "narrow", "percentage": 0}),
-    Variant("delegated", {"mode": "delegated", "percentage": 0}),
-    Variant("delegated, binding too", {"mode": "delegated", "percentage": 0, "bind": True}),
+    Variant("delegated", {"mode": "delegated"}),
+    Variant("delegated, a tenth sent", {"mode": "delegated", "percentage": 0}),
     Variant("delegated, all nodes sent", {"mode": "delegated", "percentage": 100}),
 )
 
@@ -97,7 +100,7 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(width=110)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
-    with tempfile.TemporaryDirectory() as name, ControlPlane(Path(name)) as control_plane:
+    with tempfile.TemporaryDirectory() as name, ControlPlane(Path(name), api_server_flags=[STREAMS]) as control_plane:
         asyncio.run(run(console, control_plane, Path(name), arguments))
 
 
