@@ -22,7 +22,7 @@ from bench.e2e.arena import Arena, an_arena
 from bench.e2e.contenders import FLOOR, OURS, THEIRS, Contender, let_processes_import_this, profiled
 from bench.e2e.course import Course, make_course
 from bench.e2e.measuring import Progress, burst, steady
-from bench.e2e.report import Bursts, Steadies, burst_table, steady_table
+from bench.e2e.report import Bursts, Steadies, burst_table, put, steady_table
 from scheduler.sandbox.registry import SandboxRegistry
 
 BASIC = "simple"
@@ -142,13 +142,16 @@ def main() -> None:
     parser.add_argument("--big", type=int, default=20_000, help="pods of the largest burst; 0: none")
     parser.add_argument("--only", nargs="*", default=(), metavar="CONTENDER")
     parser.add_argument("--profile", action="store_true", help="ours alone, under cProfile")
-    parser.add_argument("--write", type=Path, help="a file of the documentation whose tables are replaced")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
     arguments = parser.parse_args()
     console = Console(width=140, highlight=False)
     let_processes_import_this()
     bench = Bench(arguments, console)
     asyncio.run(bench.run())
-    print(f"\n{bench.tables()}\n\nMachine: {machine()}; medians of {arguments.rounds} rounds.")
+    text = f"{bench.tables()}\n\nMachine: {machine()}; medians of {arguments.rounds} rounds."
+    print(f"\n{text}")
+    if arguments.write is not None:
+        put(text, arguments.write)
     if arguments.profile:
         pstats.Stats("profile").sort_stats("tottime").print_stats(60)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bench.e2e.measuring import Burst, Steady
+
+START = "<!-- written by python -m bench.e2e --write -->"
+END = "<!-- end of what bench.e2e wrote -->"
 
 Bursts = dict[str, list[Burst]]
 """By contender, one for each round."""
@@ -59,3 +63,12 @@ def steady_table(found: dict[float, Steadies]) -> str:
             cpu = median(runs, lambda run: run.scheduler_cpu) * 1e3
             lines.append(f"| {rate:,.0f} | {contender} | {times} | {cpu:.2f} |")
     return "\n".join(lines)
+
+
+def put(text: str, document: Path) -> None:
+    """Replace what an earlier run wrote into the document. Raises ValueError when it has no place for it."""
+    before, start, rest = document.read_text(encoding="utf-8").partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"{document} has no place between {START} and {END}")
+    document.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
