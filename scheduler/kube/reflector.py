@@ -9,9 +9,10 @@ them, the handler keeps them) and does not log: it reports to ``on_problem`` and
      |  410, or an answer that makes no sense       |                                |
      +----------------------------------------------+--- end, cut, silence, 5xx -----+
 
-A failure without progress in between makes the next attempt wait longer (``backoff``). Mirrors client-go's
-``tools/cache/reflector.go``, with two deviations: the first list is read in pages and is as fresh as etcd instead of
-as old as some API server's cache, and an object that cannot be read costs that object.
+A failure without progress in between makes the next attempt wait longer (``backoff``); a watch that lasted for longer
+than it was waited for is progress. Mirrors client-go's ``tools/cache/reflector.go``, with two deviations: the first
+list is read in pages and is as fresh as etcd instead of as old as some API server's cache, and an object that cannot be
+read costs that object.
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ class Reflector(Generic[T]):
         self._draw = draw
         self._sleep = sleep
         self._backoff = Backoff(self._settings.first_delay, limit=self._settings.longest_delay, draw=draw)
+        self._delay = 0.0
         self._resource_version = ""
         self.stats = ReflectorStats()
         self.synced = asyncio.Event()
@@ -190,9 +192,13 @@ class Reflector(Generic[T]):
         }
         self.stats.watches += 1
         lines = self._client.stream(self._path, query=query, idle_seconds=self._settings.idle_seconds)
-        async with aclosing(lines):
-            async for line in lines:
-                self._receive(self._decoder.event(line))
+        try:
+            async with aclosing(lines):
+                async for line in lines:
+                    self._receive(self._decoder.event(line))
+        finally:
+            if self._clock() - started > self._delay:
+                self._backoff.reset()
         if self.stats.changes + self.stats.bookmarks == delivered and self._clock() - started < _SHORTEST_WATCH:
             raise Unreachable("it ended a watch at once", sent=True)
 
@@ -228,7 +234,7 @@ class Reflector(Generic[T]):
         if not error.transient and not isinstance(error, Unauthorized | Forbidden):
             self._resource_version = ""
         expired_first_time = isinstance(error, Gone) and self._backoff.failures == 0
-        delay = max(self._backoff.next(), error.retry_after or 0.0)
+        delay = self._delay = max(self._backoff.next(), error.retry_after or 0.0)
         if expired_first_time:
             return  # an ordinary thing after a long pause, and the list is urgent; only repetition is a problem
         self._on_problem(f"watching {self._kind}: {explain(error, self._client.server)}; trying again in {delay:.1f} s")

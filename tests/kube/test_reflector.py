@@ -281,6 +281,18 @@ async def test_progress_ends_the_growth_of_delays(server: ScriptedServer, follow
     assert follower.delays == [0.8, 1.6, 3.2, 0.8]
 
 
+async def test_a_watch_that_lasted_ends_the_growth_of_delays_though_nothing_happened(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    seconds = itertools.count(step=5.0)
+    follower = Follower(client, clock=lambda: next(seconds))
+    server.script(LIST, *[listed()] * 4)
+    server.script(WATCH, refused(500), refused(500), refused(410), refused(410), refused(410), silent)
+    async with follower.running():
+        await until(lambda: len(server.requests(WATCH)) == 6)
+    assert follower.delays == [0.8, 0.8]
+
+
 async def test_a_watch_that_ends_at_once_without_a_word_is_a_failure(
     server: ScriptedServer, follower: Follower
 ) -> None:
