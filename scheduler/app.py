@@ -45,6 +45,7 @@ from scheduler.loops import garbage
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp
 from scheduler.loops.comparing import Comparing
+from scheduler.loops.conditions import Conditions
 from scheduler.loops.decisions import Decisions
 from scheduler.loops.electing import Electing, LeaseLost
 from scheduler.loops.leadership import Leadership
@@ -63,7 +64,7 @@ from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.arguments import ImagePlatformArgs, VolumeBindingArgs, arguments_of
 from scheduler.plugins.catalogue import make_profile
-from scheduler.plugins.image_platform import ImagePlatform
+from scheduler.plugins.image_platform import ImagePlatform, can_run
 from scheduler.queue.backoff import Backoff
 from scheduler.queue.queued_pod import Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
@@ -179,6 +180,7 @@ class Scheduler:
                 configuration.max_backoff_seconds or settings.backoff.max_seconds,
             ),
             image_plugin=ImagePlatform.name,
+            image_hint=can_run(_rules(settings.images)),
         )
         work = WakeUp()
         problem = self._problem
@@ -189,7 +191,8 @@ class Scheduler:
         }
         self.traces = Traces(settings.tracing)
         decisions = Decisions(self.traces)
-        self.reporting = Reporting(leading, self.recorders, self.metrics, self.leadership, decisions)
+        self.conditions = Conditions(leading, self.metrics)
+        self.reporting = Reporting(self.conditions, self.recorders, self.leadership, decisions)
         events = EventSink(self.queue, work, self.metrics)
         self.resolver = Resolver(
             registry_settings(settings.images), on_problem=problem("credentials"), observer=self.metrics
@@ -324,7 +327,7 @@ class Scheduler:
             sharing = await self._start_sharing(group)
             recording = [group.create_task(recorder.run()) for recorder in self.recorders.values()]
             watching = [group.create_task(watch.run()) for watch in self.watches.values()]
-            reporting = group.create_task(self.reporting.run())
+            writing = group.create_task(self.conditions.run())
             comparing = group.create_task(self.comparing.run())
             try:
                 for watch in self.watches.values():
@@ -338,7 +341,7 @@ class Scheduler:
                     deciding.cancel()
             finally:
                 await self._wind_up()
-                for task in (*watching, reporting, comparing, *recording, *sharing):
+                for task in (*watching, writing, comparing, *recording, *sharing):
                     task.cancel()
 
     async def _take_part(self) -> None:
@@ -420,11 +423,14 @@ class Scheduler:
 
 def _profiles(configuration: SchedulerConfiguration, images: ImageSettings) -> list[Profile]:
     """Each with the operator's settings about images."""
-    rules = MatchRules(deep_check=images.deep_check)
     return [
-        make_profile(selection, platform_weights=images.platform_weights, match_rules=rules)
+        make_profile(selection, platform_weights=images.platform_weights, match_rules=_rules(images))
         for selection in configuration.selections
     ]
+
+
+def _rules(images: ImageSettings) -> MatchRules:
+    return MatchRules(deep_check=images.deep_check)
 
 
 def _unknown_policies(configuration: SchedulerConfiguration) -> dict[str, UnknownPolicy | None]:

@@ -120,6 +120,7 @@ class Scheduling:
                 feasible_nodes=decision.feasible,
                 evaluated_nodes=decision.evaluated,
             )
+            self._reporting.placed(queued.pod)
             self._binding.submit(queued, info, decision.node, started)
             return
         plugins = decision.fit_error.rejecting_plugins
