@@ -38,7 +38,15 @@ def cluster_watches(
     watches: dict[str, Reflector[Any]] = {
         "namespaces": Reflector(client, "/api/v1/namespaces", Namespace, namespaces, on_problem=on_problem),
         "nodes": Reflector(client, "/api/v1/nodes", Node, nodes, on_problem=on_problem, on_page=nodes.listed),
-        "pods": Reflector(client, "/api/v1/pods", Pod, pods, field_selector=UNFINISHED, on_problem=on_problem),
+        "pods": Reflector(
+            client,
+            "/api/v1/pods",
+            Pod,
+            pods,
+            field_selector=UNFINISHED,
+            on_problem=on_problem,
+            on_page=pods.listed,
+        ),
         "poddisruptionbudgets": Reflector(
             client, budgets, PodDisruptionBudget, BudgetWatch(cache), on_problem=on_problem
         ),

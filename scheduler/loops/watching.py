@@ -20,6 +20,7 @@ from scheduler.api.pod import Pod
 from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
 from scheduler.images.node_platform import disagreement
+from scheduler.loops.alike import Alike
 from scheduler.loops.clock import WakeUp, now
 from scheduler.queue.events import ClusterEvent, EventKind, Subject
 from scheduler.queue.queued_pod import Stage
@@ -138,9 +139,9 @@ class NamespaceWatch:
 
 
 class PodWatch:
-    """The handler of the pod reflector. ``scheduler_names``: the names by which pods ask for this scheduler.
+    """The handler of the pod reflector, whose pages go to ``listed``.
 
-    ``resolve`` is called with each pod whose images the queue waits for.
+    ``scheduler_names``: the names by which pods ask for this scheduler. ``resolve`` is called with each pod whose images the queue waits for.
     """
 
     def __init__(
@@ -160,7 +161,12 @@ class PodWatch:
         self._work = work
         self._resolve = resolve
         self._metrics = metrics
+        self._alike = Alike()
         self._assigned: dict[str, Pod] = {}
+
+    def listed(self, pods: list[Pod], _first: bool) -> list[Pod]:
+        """A page of a list."""
+        return [self._alike.share(pod) for pod in pods]
 
     def replaced(self, pods: list[Pod]) -> None:
         """A fresh list: whatever is not on it is gone."""
@@ -168,12 +174,15 @@ class PodWatch:
         for pod in self._missing(uids):
             self.deleted(pod)
         for pod in pods:
-            self.modified(pod)
+            self._is_there(pod)
 
     def added(self, pod: Pod) -> None:
         self.modified(pod)
 
     def modified(self, pod: Pod) -> None:
+        self._is_there(self._alike.share(pod))
+
+    def _is_there(self, pod: Pod) -> None:
         if pod.spec.node_name:
             self._is_assigned(pod)
         elif pod.spec.scheduler_name in self._scheduler_names:
