@@ -34,7 +34,7 @@ type answer struct {
 func main() {
 	url := flag.String("url", "", "HOST:PORT of the expander")
 	certificate := flag.String("cert", "", "what its certificate is to be trusted by")
-	form := flag.String("form", "new", "new: nodeBytesMap and podBytes, from 1.35 on; old: nodeMap and pod; both: all four")
+	form := flag.String("form", "new", "new: nodeBytesMap and podBytes, as from 1.35 on; old: nodeMap and pod; both: all four, as 1.34.5")
 	flag.Parse()
 	if err := run(*url, *certificate, *form); err != nil {
 		fmt.Fprintln(os.Stderr, err)
