@@ -40,6 +40,7 @@ from scheduler.kube.connection import connect, wait_until_reachable
 from scheduler.kube.errors import InvalidConnection
 from scheduler.kube.requests import ApiClient
 from scheduler.kube.secrets import PullSecrets
+from scheduler.loops import garbage
 from scheduler.oci.configured import registry_settings
 from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
@@ -66,6 +67,7 @@ STOP_SECONDS = 5.0
 def run_extender(settings: ExtenderSettings) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit code."""
     logs.configure(settings.logging)
+    garbage.search_seldom()
     with asyncio.Runner(loop_factory=None if sys.platform == "win32" else uvloop.new_event_loop) as runner:
         return runner.run(_run(settings))
 
@@ -110,7 +112,9 @@ class Extender:
         self.client = client
         self.metrics = Metrics()
         self.cache = Cache()
-        self.resolver = Resolver(registry_settings(settings.images), on_problem=self._problem("credentials"))
+        self.resolver = Resolver(
+            registry_settings(settings.images), on_problem=self._problem("credentials"), observer=self.metrics
+        )
         self.waking = Waking(client, self._problem("wake"), enabled=answering.wake_pods)
         self.nominating = Nominating(client, self._problem("nominate"))
         secrets = PullSecrets(client, on_problem=self._problem("secret")) if settings.images.read_pull_secrets else None
@@ -217,6 +221,7 @@ class Extender:
                 group.create_task(self._expire(self.delegate))
             for watch in self.watches.values():
                 await watch.synced.wait()
+            garbage.keep_what_there_is()
             log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), look_ups=len(self.look_ups))
 
     async def _expire(self, delegate: Delegate) -> None:
@@ -249,6 +254,8 @@ class Extender:
 
     def _scrape(self) -> None:
         """Brings the gauges up to date."""
+        images = self.resolver
+        self.metrics.image_cache(hits=images.cache.hits, misses=images.misses, size=images.cache.size)
         self.metrics.sizes(
             nodes=len(self.cache.nodes),
             placed_pods=len(self.cache),

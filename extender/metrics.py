@@ -1,18 +1,21 @@
-"""The extender's metrics. Owns the instruments; whoever does the work moves them."""
+"""The extender's own metrics, beside those of images. Owns the instruments; whoever does the work moves them."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from scheduler.telemetry.image_metrics import ImageMetrics
+
 VERBS = ("filter", "prioritize", "preempt", "bind")
 _SECONDS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
-class Metrics:
+class Metrics(ImageMetrics):
     """All instruments, on a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        super().__init__(self.registry)
         requests = Counter(
             "extender_requests_total",
             "Calls answered, by verb and by result (ok, error).",
@@ -41,12 +44,6 @@ class Metrics:
         self._nominations = Counter(
             "extender_nominations_total",
             "Pods nominated, in delegated mode, to a node that was not among those asked about.",
-            registry=self.registry,
-        )
-        self._resolutions = Counter(
-            "image_platform_resolutions_total",
-            "Answers about the platforms of images, by result (known, or the cause of failure).",
-            ["result"],
             registry=self.registry,
         )
         self._refused = Counter(
@@ -87,9 +84,6 @@ class Metrics:
 
     def nominated(self) -> None:
         self._nominations.inc()
-
-    def resolved(self, result: str) -> None:
-        self._resolutions.labels(result).inc()
 
     def refused(self, status: int) -> None:
         self._refused.labels(str(status)).inc()

@@ -12,21 +12,21 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+from scheduler.telemetry.image_metrics import ImageMetrics
 
-MOST_REGISTRIES = 100
-"""Registries that have time series of their own."""
+CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def _exponential(first: float, factor: float, count: int) -> list[float]:
     return [first * factor**power for power in range(count)]
 
 
-class Metrics:
+class Metrics(ImageMetrics):
     """All instruments, on a registry of their own so that two schedulers in one process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        super().__init__(self.registry)
         ProcessCollector(registry=self.registry)
         self._attempts = Counter(
             "scheduler_schedule_attempts_total",
@@ -84,37 +84,10 @@ class Metrics:
             ["name"],
             registry=self.registry,
         )
-        self._resolutions = Counter(
-            "image_platform_resolutions_total",
-            "Answers about the platforms of images, by result (known, or the cause of failure).",
-            ["result"],
-            registry=self.registry,
-        )
         self.resolution_seconds = Histogram(
             "image_platform_resolution_duration_seconds",
             "Time it took to learn the platforms of all images of a pod that were not known yet.",
             buckets=_exponential(0.001, 2, 16),
-            registry=self.registry,
-        )
-        self._cache_lookups = Counter(
-            "image_platform_cache_lookups_total",
-            "Questions about an image, by result: hit (answered from memory) or miss (waited for a registry).",
-            ["result"],
-            registry=self.registry,
-        )
-        self._cache_bytes = Gauge(
-            "image_platform_cache_bytes", "About how much memory the cache of images takes.", registry=self.registry
-        )
-        self._registry_requests = Counter(
-            "image_platform_registry_requests_total",
-            "Requests to registries, by registry, method and class of status (error: no answer came).",
-            ["registry", "method", "status"],
-            registry=self.registry,
-        )
-        self._rate_limit_remaining = Gauge(
-            "image_platform_registry_rate_limit_remaining",
-            "Pulls that a registry still allows, by its own word; only of registries that say so.",
-            ["registry"],
             registry=self.registry,
         )
         # To find one by its labels takes several times as long as to move it, and these are moved for every pod.
@@ -122,9 +95,6 @@ class Metrics:
         self._attempt_seconds_of = cache(self._attempt_seconds.labels)
         self._sli_seconds_of = cache(self._sli_seconds.labels)
         self._incoming_of = cache(self._incoming.labels)
-        self._resolutions_of = cache(self._resolutions.labels)
-        self._registries: set[str] = set()
-        self._lookups_counted = {"hit": 0, "miss": 0}
         self._preemption_attempts = Counter(
             "scheduler_preemption_attempts_total",
             "Preemptions begun.",
@@ -175,35 +145,6 @@ class Metrics:
 
     def leader(self, lease: str, *, leads: bool) -> None:
         self._leader.labels(lease).set(leads)
-
-    def resolved(self, result: str) -> None:
-        self._resolutions_of(result).inc()
-
-    def image_cache(self, *, hits: int, misses: int, size: int) -> None:
-        """``hits`` and ``misses`` since the start, ``size`` in bytes."""
-        for result, total in (("hit", hits), ("miss", misses)):
-            self._cache_lookups.labels(result).inc(total - self._lookups_counted[result])
-            self._lookups_counted[result] = total
-        self._cache_bytes.set(size)
-
-    # As ``oci.observer.Observer``
-
-    def registry_answered(self, registry: str, method: str, status: int) -> None:
-        self._registry_requests.labels(self._registry(registry), method, f"{status // 100}xx").inc()
-
-    def registry_failed(self, registry: str, method: str) -> None:
-        self._registry_requests.labels(self._registry(registry), method, "error").inc()
-
-    def registry_allows(self, registry: str, remaining: int) -> None:
-        self._rate_limit_remaining.labels(self._registry(registry)).set(remaining)
-
-    def _registry(self, name: str) -> str:
-        """Pods may name any number of registries, and each would stay in memory: the first so many have a name."""
-        if name not in self._registries:
-            if len(self._registries) >= MOST_REGISTRIES:
-                return "other"
-            self._registries.add(name)
-        return name
 
     def problem(self, part: str) -> None:
         self._problems.labels(part).inc()

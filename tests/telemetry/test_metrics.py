@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.telemetry.metrics import MOST_REGISTRIES, Metrics
+from scheduler.telemetry.image_metrics import MOST_REGISTRIES
+from scheduler.telemetry.metrics import Metrics
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
