@@ -64,7 +64,7 @@ from scheduler.oci.resolver import Resolver
 from scheduler.oci.settings import InvalidRegistrySettings
 from scheduler.plugins.arguments import ImagePlatformArgs, VolumeBindingArgs, arguments_of
 from scheduler.plugins.catalogue import make_profile
-from scheduler.plugins.image_platform import ImagePlatform
+from scheduler.plugins.image_platform import ImagePlatform, can_run
 from scheduler.queue.backoff import Backoff
 from scheduler.queue.queued_pod import Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
@@ -180,6 +180,7 @@ class Scheduler:
                 configuration.max_backoff_seconds or settings.backoff.max_seconds,
             ),
             image_plugin=ImagePlatform.name,
+            image_hint=can_run(_rules(settings.images)),
         )
         work = WakeUp()
         problem = self._problem
@@ -422,11 +423,14 @@ class Scheduler:
 
 def _profiles(configuration: SchedulerConfiguration, images: ImageSettings) -> list[Profile]:
     """Each with the operator's settings about images."""
-    rules = MatchRules(deep_check=images.deep_check)
     return [
-        make_profile(selection, platform_weights=images.platform_weights, match_rules=rules)
+        make_profile(selection, platform_weights=images.platform_weights, match_rules=_rules(images))
         for selection in configuration.selections
     ]
+
+
+def _rules(images: ImageSettings) -> MatchRules:
+    return MatchRules(deep_check=images.deep_check)
 
 
 def _unknown_policies(configuration: SchedulerConfiguration) -> dict[str, UnknownPolicy | None]:

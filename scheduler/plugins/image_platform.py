@@ -15,6 +15,7 @@ from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.cluster.columns import ID, Ids, Mask, Rows
 from scheduler.cluster.images import ImageState
+from scheduler.cluster.node_selection import is_selected
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.pod_class import PodClass
 from scheduler.framework.plugin import SKIP, FilterPlugin, PreFilterAnswer, ScorePlugin, Scores, Skip
@@ -22,9 +23,9 @@ from scheduler.framework.status import Code, Rejection
 from scheduler.images.matching import DEFAULT_RULES, MatchRules, match_pod
 from scheduler.images.node_platform import NodePlatform, node_platform
 from scheduler.images.platform_weights import PlatformWeights
-from scheduler.images.pod_images import PodImage, ResolvedImage, name_on_nodes, pod_images
+from scheduler.images.pod_images import PodImage, ResolvedImage, name_on_nodes, pod_images, required_os
 from scheduler.images.verdict import Outcome, PodVerdict
-from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints, always
+from scheduler.queue.events import ClusterEvent, EventKind, ImageHint, QueueingHints
 
 REASON_NOT_KNOWN = "it is not known yet which platforms the pod's images are built for"
 
@@ -45,7 +46,7 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
     @property
     def hints(self) -> QueueingHints:
         return {
-            EventKind.NODE_ADD: always,
+            EventKind.NODE_ADD: _may_be_chosen,
             EventKind.NODE_UPDATE_PLATFORM: _changed_platform,
             EventKind.NODE_UPDATE_IMAGES: _holds_an_image,
         }
@@ -126,14 +127,39 @@ def held_images(pod_class: PodClass, nodes: NodeTable) -> dict[PodImage, ImageSt
     return held
 
 
-def _changed_platform(_pod: Pod, event: ClusterEvent) -> bool:
+def can_run(rules: MatchRules) -> ImageHint:
+    """The hint that looks at the images: whether the node that the event is about can run all of them."""
+
+    def helps(pod: Pod, images: tuple[ResolvedImage, ...], event: ClusterEvent) -> bool:
+        if not isinstance(event.new, Node):
+            return True
+        held = _held_by(event.new)
+        left = [
+            each for each in images if each.image.pull_policy == "Always" or name_on_nodes(each.image.image) not in held
+        ]
+        return match_pod(left, required_os(pod), node_platform(event.new), rules).outcome is Outcome.MATCH
+
+    return helps
+
+
+def _may_be_chosen(pod: Pod, event: ClusterEvent) -> bool:
+    """Pods of a DaemonSet, say, are each for one node, and no other one helps them."""
+    return not isinstance(event.new, Node) or is_selected(pod.spec, event.new)
+
+
+def _changed_platform(pod: Pod, event: ClusterEvent) -> bool:
     if not (isinstance(event.old, Node) and isinstance(event.new, Node)):
         return True
-    return node_platform(event.old) != node_platform(event.new)
+    return node_platform(event.old) != node_platform(event.new) and _may_be_chosen(pod, event)
 
 
 def _holds_an_image(pod: Pod, event: ClusterEvent) -> bool:
     if not isinstance(event.new, Node):
         return True
-    held = {name for image in event.new.status.images for name in image.names or ()}
+    held = _held_by(event.new)
     return any(name_on_nodes(image.image) in held for image in pod_images(pod))
+
+
+def _held_by(node: Node) -> set[str]:
+    """The names of the images that a node says it holds."""
+    return {name for image in node.status.images for name in image.names or ()}

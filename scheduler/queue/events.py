@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.storage import StorageObject
+from scheduler.images.pod_images import ResolvedImage
 
 
 class EventKind(enum.StrEnum):
@@ -62,6 +63,10 @@ class ClusterEvent:
 
 QueueingHint = Callable[[Pod, ClusterEvent], bool]
 """(pending pod, event) -> may the event make the pod schedulable?"""
+
+
+ImageHint = Callable[[Pod, tuple[ResolvedImage, ...], ClusterEvent], bool]
+"""The same, with what is known of the pod's images."""
 
 
 def always(_pod: Pod, _event: ClusterEvent) -> bool:

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from scheduler.api.pod import Pod
 from scheduler.images.pod_images import ResolvedImage, pod_images
 from scheduler.queue.backoff import Backoff
-from scheduler.queue.events import ClusterEvent, EventKind, QueueingHints
+from scheduler.queue.events import ClusterEvent, EventKind, ImageHint, QueueingHints
 from scheduler.queue.queued_pod import QueuedPod, Stage
 
 UNSCHEDULABLE_FOR_AT_MOST = 300.0
@@ -38,13 +38,20 @@ class SchedulingQueue:
     """All pending pods of this scheduler, keyed by UID.
 
     ``hints`` gives each plugin's queueing hints by plugin name; ``image_plugin`` names the plugin whose rejections are
-    about images.
+    about images. Where its hint finds an event helpful, ``image_hint`` is asked as well.
     """
 
-    def __init__(self, hints: Mapping[str, QueueingHints], backoff: Backoff, image_plugin: str) -> None:
+    def __init__(
+        self,
+        hints: Mapping[str, QueueingHints],
+        backoff: Backoff,
+        image_plugin: str,
+        image_hint: ImageHint | None = None,
+    ) -> None:
         self._hints = hints
         self._backoff = backoff
         self._image_plugin = image_plugin
+        self._image_hint = image_hint
         self._pods: dict[str, QueuedPod] = {}
         self._order = itertools.count()
         self._active: list[tuple[int, float, int, str]] = []
@@ -316,9 +323,14 @@ class SchedulingQueue:
     def _helps(self, queued: QueuedPod, event: ClusterEvent) -> bool:
         for plugin in queued.rejected_by:
             hint = self._hints.get(plugin, {}).get(event.kind)
-            if hint is not None and hint(queued.pod, event):
+            if hint is not None and hint(queued.pod, event) and self._helps_images(plugin, queued, event):
                 return True
         return False
+
+    def _helps_images(self, plugin: str, queued: QueuedPod, event: ClusterEvent) -> bool:
+        if plugin != self._image_plugin or self._image_hint is None or queued.images is None:
+            return True
+        return self._image_hint(queued.pod, queued.images, event)
 
 
 def _own_changes(old: Pod, new: Pod) -> Iterator[EventKind]:

@@ -9,7 +9,8 @@ from scheduler.images.content import FailureCause
 from scheduler.images.matching import MatchRules
 from scheduler.images.platform import InvalidPlatform, Platform
 from scheduler.plugins.catalogue import default_profile
-from scheduler.plugins.image_platform import ImagePlatform
+from scheduler.plugins.image_platform import ImagePlatform, can_run
+from scheduler.queue.events import ClusterEvent, EventKind
 from tests.builders import a_node, a_pod, a_taint
 from tests.images.builders import AMD64, ARM64, ARM_V7, WINDOWS_2019, WINDOWS_2022, a_failure, an_index, resolved
 
@@ -114,3 +115,25 @@ def test_rules_of_the_settings_reach_the_match():
 def test_weights_that_make_no_sense_are_refused(weights, error, text):
     with pytest.raises(error, match=text):
         ImagePlatform(weights)
+
+
+@pytest.mark.parametrize(("architecture", "helps"), [("amd64", False), ("arm64", True)])
+def test_only_nodes_that_can_run_the_images_wake_a_pod(architecture, helps):
+    event = ClusterEvent(EventKind.NODE_ADD, new=a_node("new", architecture=architecture))
+    assert can_run(MatchRules())(a_pod(), (resolved(an_index(ARM64)),), event) is helps
+
+
+def test_a_node_that_holds_the_images_wakes_a_pod_whatever_registries_say():
+    event = ClusterEvent(EventKind.NODE_ADD, new=a_node("new", images={"registry.example/app:1": 1}))
+    images = (resolved(an_index(ARM64), "registry.example/app:1"),)
+    assert can_run(MatchRules())(a_pod(), images, event)
+
+
+def test_a_pod_for_one_node_is_woken_by_no_other():
+    only = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["mine"]}]}
+    pod = a_pod(node_affinity={"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [only]}})
+    hint = ImagePlatform().hints[EventKind.NODE_ADD]
+    assert [hint(pod, ClusterEvent(EventKind.NODE_ADD, new=a_node(name))) for name in ("mine", "other")] == [
+        True,
+        False,
+    ]

@@ -113,6 +113,23 @@ def test_a_parked_pod_is_woken_only_by_an_event_that_its_plugins_find_helpful(qu
     assert stage(queue, "a") is Stage.ACTIVE
 
 
+def test_what_is_known_of_the_images_is_asked_where_their_plugin_would_wake_the_pod() -> None:
+    asked: list[tuple[ResolvedImage, ...]] = []
+
+    def hint(_pod: Pod, images: tuple[ResolvedImage, ...], event: ClusterEvent) -> bool:
+        asked.append(images)
+        return event.new is not None
+
+    queue = SchedulingQueue(HINTS, Backoff(), "ImagePlatform", hint)
+    pod = a_pod("a")
+    make_active(queue, pod)
+    queue.pop(0)
+    queue.park("uid-a", {"ImagePlatform"}, 0)
+    assert queue.on_event(ClusterEvent(EventKind.NODE_UPDATE_PLATFORM), 5) == 0
+    assert queue.on_event(ClusterEvent(EventKind.NODE_UPDATE_PLATFORM, new=pod), 5) == 1
+    assert asked == [resolved(pod)] * 2
+
+
 def test_what_helps_up_to_a_priority_leaves_the_pods_above_it_alone(queue: SchedulingQueue) -> None:
     for name, priority in (("high", 10), ("equal", 5), ("low", 1)):
         make_active(queue, a_pod(name, priority=priority))

@@ -35,7 +35,9 @@ def scheduler(servers_folder: Path, control_plane: ControlPlane) -> Iterator[Mul
 @pytest.fixture(scope="session")
 def everywhere(publisher: Publisher) -> str:
     """An image for the three platforms of the cluster."""
-    return publisher.push_index("life/everywhere:1", "linux/amd64", "linux/arm64", "windows(10.0.20348.1)/amd64").name
+    return publisher.push_index(
+        "life/everywhere:1", "linux/amd64", "linux/arm64", "windows/amd64,osver=10.0.20348.2700"
+    ).name
 
 
 @pytest.fixture
