@@ -73,6 +73,30 @@ class DryRun:
         victims = tuple(pods[first + place].pod for place in np.flatnonzero(gone[:, 0]).tolist())
         return Candidate(self._nodes.name(row), victims, self._hurts[VIOLATIONS].item(row))
 
+    def bounds(self, rows: RowIndexes) -> NDArray[np.int64]:
+        """int64[5, rows]: no more than what ``preemption.hurt`` says where more filters are asked and one rejects now.
+
+        Others can only make a pod go that would have stayed, and that before any difference in who goes after it. So
+        the first to go, in the order of putting back, is as important at least as here, and the least important one if
+        nobody goes here. How many go follows from what is short and what the greatest victim takes. Nothing is known
+        of rows with victims that exceed a budget, whose order is another.
+        """
+        first, victims = self._victims(rows)
+        columns = np.arange(len(rows))
+        last = len(victims) - 1 - victims[::-1].argmax(axis=0)
+        lowest = self._importance.priority[first:, rows][last, columns]
+        goes = self._hurts[NUMBER, rows] > 0
+        highest = np.where(goes, self._hurts[HIGHEST, rows], lowest)
+        start = np.where(goes, self._hurts[START, rows], -self._importance.start[first:, rows][last, columns])
+        greatest = np.maximum(self._taken(rows, first, victims).max(axis=0), 1)
+        number = np.maximum(-(self._room(rows) // greatest), 1).max(axis=0)
+        total = number * LOWEST + (number - 1) * lowest + highest
+        bounds = np.stack((np.zeros_like(number), highest, total, number, start))
+        exceeding = self._exceeding(rows, first, victims)
+        if exceeding is not None:
+            bounds[:, exceeding.any(axis=0)] = np.array([[0], [-LOWEST], [0], [0], [-NOT_STARTED]])
+        return bounds
+
     def refresh(self) -> None:
         """Run anew what has changed."""
         self._importance.refresh()
@@ -99,10 +123,7 @@ class DryRun:
 
         Returns who has to go, of those rows only that fit then: bool[place, rows], and which place comes first in it.
         """
-        victims = self._importance.priority[:, rows] < self.priority
-        places = np.flatnonzero(victims.any(axis=1))
-        first, last = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
-        victims = victims[first:last]
+        first, victims = self._victims(rows)
         taken = self._taken(rows, first, victims)
         room = self._room(rows) + taken.sum(axis=0)
         self._has_victims[rows] = victims.any(axis=0)
@@ -115,6 +136,13 @@ class DryRun:
         gone = _after_putting_back(victims, exceeding, taken[:, :, left], room[:, left])
         self._note(rows, first, gone, exceeding)
         return first, gone
+
+    def _victims(self, rows: RowIndexes) -> tuple[int, NDArray[np.bool_]]:
+        """bool[place, rows]: who is of lower priority; of the places from the first to the last with anybody who is."""
+        victims = self._importance.priority[:, rows] < self.priority
+        places = np.flatnonzero(victims.any(axis=1))
+        first, last = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+        return first, victims[first:last]
 
     def _taken(self, rows: RowIndexes, first: int, victims: NDArray[np.bool_]) -> Amounts:
         """int64[place, resource asked for, rows]: what goes with each victim."""

@@ -2,12 +2,14 @@
 
 Owns which node is dry-run how. Where only filters that add up decide (``dry_run``), that is known for all rows at once.
 Rows are tried one by one (``preemption``) where another filter says no that evictions may change, where it may say no
-because of evictions, or where it has not seen a nominated pod. The answer is the same as if all were tried one by one.
+because of evictions, or where it has not seen a nominated pod; the most promising first, until the rest cannot be as
+good. The answer is the same as if all were tried one by one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from scheduler.framework.plan import NARROWED_OUT, PASSED, counter_filters
 from scheduler.framework.plugin import AdditiveFilter, Leaving
 from scheduler.framework.pod_evaluation import PodEvaluation
 from scheduler.framework.post_filter import Candidate, Trials
-from scheduler.framework.preemption import NO_VICTIMS, best, try_node
+from scheduler.framework.preemption import NO_VICTIMS, best, hurt, try_node
 from scheduler.framework.status import Rejection
 from scheduler.framework.what_if import WhatIf
 
@@ -40,14 +42,15 @@ class RoomSearch:
 
     def chosen(self) -> Candidate | None:
         """Where it hurts least, by name among equals; None if no room can be made anywhere."""
-        fits = self._dry_run.fits[self._rows]
-        found = [self._try(row) for row in self._rows[self._singly & (fits | self._is_own())].tolist()]
+        fits, is_own = self._dry_run.fits[self._rows], self._is_own()
+        found = [self._try(row) for row in self._rows[is_own].tolist()]
         at_once = self._rows[fits & ~self._hopeless & ~self._singly]
         if len(at_once):
             least = self._dry_run.least(at_once).tolist()
             found.append(self._dry_run.candidate(min(least, key=self._cache.nodes.name)))
-        candidates = best(each for each in found if isinstance(each, Candidate))
-        return min(candidates, key=lambda candidate: candidate.node, default=None)
+        candidates = [each for each in found if isinstance(each, Candidate)]
+        candidates += self._singly_tried(self._rows[fits & self._singly & ~is_own], best(candidates))
+        return min(best(candidates), key=lambda candidate: candidate.node, default=None)
 
     def reasons(self) -> Counter[str]:
         """On how many rows what stands against making room, if there is no candidate."""
@@ -73,6 +76,20 @@ class RoomSearch:
         )
 
     # Private
+
+    def _singly_tried(self, rows: RowIndexes, known: Sequence[Candidate]) -> Iterator[Candidate]:
+        """Candidates among these rows, of which those are left out that cannot be as good as the best so far."""
+        if not len(rows):
+            return
+        bounds = self._dry_run.bounds(rows)
+        least = hurt(known[0]) if known else None
+        for where in np.lexsort(bounds[::-1]).tolist():
+            if least is not None and tuple(bounds[:, where].tolist()) > least:
+                return
+            found = self._try(int(rows[where]))
+            if isinstance(found, Candidate):
+                least = min(least or hurt(found), hurt(found))
+                yield found
 
     def _try(self, row: int) -> Candidate | Rejection:
         return try_node(row, self._info, self._cache, self._what_if)
