@@ -126,6 +126,7 @@ def each_is_where_it_can_be(pods: Iterable[Pod], nodes: Iterable[Node], expected
         name = pod.spec.node_name
         if not name or name in expected.gone:
             continue
+        assert not waiting_because(pod), f"{pod.key} is on {name}, and is told that it waits: {waiting_because(pod)}"
         node = by_name[name]
         assert node.status.node_info.architecture in KINDS[pod.metadata.labels["app"]].architectures, (
             f"{pod.key} is on {name}, which cannot run it"

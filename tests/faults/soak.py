@@ -22,8 +22,8 @@ from tests.faults.stage import sandbox_fault_stage
 NODES = 30
 POPULATION = 1200
 ROUND_SECONDS = 30.0
-WARM_UP = 0.25
-"""Part of the rounds after which memory has to stay as it is."""
+WARM_UP = 0.5
+"""Part of the rounds after which memory has to stay as it is: caches of classes and events fill up first."""
 GROWTH = 1.1
 LINE = "{:>7} {:>7} {:>9} {:>8} {:>8} {:>9}"
 

@@ -28,10 +28,10 @@ def a_pod(name: str = "web", *, on: str = "", kind: str = "web", why: str = "", 
 
 
 def a_stage(*bound: str, in_doubt: Sequence[str] = (), events: Sequence[tuple[str, str]] = ()) -> Any:
+    listed = [aftermath.Event(note=note, regarding=aftermath.Regarding(pod)) for pod, note in events]
+
     async def get(*_: object, **__: object) -> object:
-        return aftermath.EventList(
-            [aftermath.Event(note=note, regarding=aftermath.Regarding(pod)) for pod, note in events]
-        )
+        return aftermath.EventList(listed)
 
     return SimpleNamespace(bound=lambda: list(bound), in_doubt=lambda: set(in_doubt), client=SimpleNamespace(get=get))
 
@@ -60,10 +60,15 @@ def test_a_pod_on_a_node_that_cannot_run_it() -> None:
         aftermath.each_is_where_it_can_be([a_pod(kind="legacy", on="arm64-0")], NODES, Expected())
 
 
+def test_a_pod_on_a_node_that_is_told_that_it_waits() -> None:
+    with pytest.raises(AssertionError, match="default/web is on amd64-0, and is told that it waits"):
+        aftermath.each_is_where_it_can_be([a_pod(on="amd64-0", why=NO_ROOM)], NODES, Expected())
+
+
 def test_a_node_with_one_pod_too_many() -> None:
     pods = [a_pod(f"web-{number}", on="amd64-0") for number in range(PER_NODE)]
     aftermath.each_is_where_it_can_be(pods, NODES, Expected())
-    with pytest.raises(AssertionError, match="more millicores are taken than there are: {'amd64-0': 5100}"):
+    with pytest.raises(AssertionError, match=r"more millicores are taken than there are: .*5100"):
         aftermath.each_is_where_it_can_be([*pods, a_pod(on="amd64-0")], NODES, Expected())
 
 
