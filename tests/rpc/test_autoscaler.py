@@ -143,7 +143,7 @@ async def test_an_autoscaler_is_answered_in_time_although_the_registry_is_not(pk
         server.registry.inject(hang())
         answer = await ask(server.address, pki.authority, question(pod("a", server.image("shop/web:1"))), "new")
         assert (answer.code, answer.groups) == ("OK", ["amd", "arm", "win"])
-        assert 2.0 <= answer.seconds < 3.5
+        assert 2.0 <= answer.seconds < 4.5
 
 
 async def test_a_request_of_twenty_megabytes_is_answered(pki: Pki):

@@ -83,8 +83,8 @@ async def test_a_slow_registry_leaves_its_images_pending_within_the_caller_s_dea
     server.registry.push_image("shop/web", "1", "linux/arm64")
     server.registry.inject(hang(), repository="shop/slow")
     started = time.monotonic()
-    web, slow = await client.resolve([server.image("shop/web:1"), server.image("shop/slow:1")], seconds=1)
-    assert time.monotonic() - started < 1
+    web, slow = await client.resolve([server.image("shop/web:1"), server.image("shop/slow:1")], seconds=2.5)
+    assert time.monotonic() - started < 2.5
     assert platforms(web) == ["linux/arm64"]
     assert slow.failure.cause == "pending"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.images.content import FailureCause
@@ -109,6 +109,7 @@ PLATFORMS = (AMD64_NODE, ARM64_NODE, WINDOWS_2022_NODE, NOTHING_KNOWN)
 DEMANDS = (ON_AMD64, ON_BOTH, UNREADABLE, Demand((resolved(an_index(ARM64)), resolved(an_index(AMD64)))))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.builds(
