@@ -60,6 +60,11 @@ def steps(text: str) -> Iterator[Step]:
         yield from _steps(block)
 
 
+def agrees(shown: str, printed: str) -> bool:
+    """Whether it printed what is shown, in which ``...`` stands for anything, several lines included."""
+    return re.fullmatch(re.escape(shown).replace(re.escape("..."), ".*"), printed, re.DOTALL) is not None
+
+
 def write_files(text: str, folder: Path) -> None:
     for name, content in _FILE.findall(text):
         (folder / name).write_text(content)

@@ -1,0 +1,160 @@
+"""A reader of the documents who has a cluster: runs their commands in order, in a checkout, on the real control plane.
+
+What a test cannot have is replaced, and nothing else:
+
+* kwok's kubelets run no containers. Once pods of the Deployment are ready, the process that they would hold is started
+  beside the cluster: with the arguments of the live Deployment, the settings of the live ConfigMap and a token of the
+  ServiceAccount. It is started anew when these change, and stopped when the Deployment is gone.
+* There is no Internet. A ``hosts.toml``, as nodes behind a mirror have it, leads every registry to one on the loopback,
+  and the setting that keeps the scheduler from its own loopback is lifted.
+* There is no container engine. ``docker buildx build --push`` is answered by an index that has the platforms asked for,
+  and no program in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+from scheduler.sandbox.process import SchedulerProcess, scheduler_process
+from tests.cluster.binaries import binary
+from tests.cluster.images import ImagePlatform
+from tests.cluster.installation import NAME
+from tests.cluster.kube_client import ApiFailure, eventually
+from tests.docs.console import Session, Step, agrees, steps, write_files
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane import ControlPlane
+    from tests.cluster.images import Publisher
+    from tests.cluster.kube_client import KubeClient
+
+ROOT = Path(__file__).parents[3]
+FORWARDED = "localhost:10261"
+"""Where the documents reach the scheduler through ``kubectl port-forward``."""
+
+
+class Reader:
+    """An asynchronous context manager; when it ends, no process that it started is left."""
+
+    def __init__(self, control_plane: ControlPlane, kube: KubeClient, publisher: Publisher, folder: Path) -> None:
+        self._control_plane = control_plane
+        self._kube = kube
+        self._publisher = publisher
+        self._folder = folder
+        self._running: tuple[Any, SchedulerProcess, contextlib.AsyncExitStack] | None = None
+        self._starts = 0
+        self.checkout = folder / "checkout"
+        self._prepare()
+        path = f"{folder / 'programs'}:{Path(sys.executable).parent}:/usr/bin:/bin"
+        environment = {"PATH": path, "KUBECONFIG": str(control_plane.kubeconfig), "HOME": str(folder), "COLUMNS": "110"}
+        self._session = Session(self.checkout, environment, {})
+
+    async def follow(self, text: str) -> list[str]:
+        """Do all that a page says, and hold it to what it shows; its commands."""
+        write_files(text, self.checkout)
+        done = []
+        for step in steps(text):
+            await self._do(step)
+            done.append(step.command)
+        return done
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _do(self, step: Step) -> None:
+        if step.command.startswith("docker buildx build"):
+            self._build(step.command)
+            return
+        printed = await asyncio.to_thread(self._session.run, self._reachable(step.command))
+        assert agrees(step.shown, printed), f"$ {step.command}\n{printed}\n-- but the page shows:\n{step.shown}"
+        await self._be_the_kubelet()
+
+    def _prepare(self) -> None:
+        self.checkout.mkdir()
+        (self.checkout / "manifests").symlink_to(ROOT / "manifests")
+        (self._folder / "programs").mkdir()
+        for name in ("kubectl", "helm"):
+            (self._folder / "programs" / name).symlink_to(binary(name))
+        everywhere = self._folder / "hosts" / "_default"
+        everywhere.mkdir(parents=True)
+        (everywhere / "hosts.toml").write_text(f'server = "http://{self._publisher.registry.address}"\n')
+
+    def _build(self, command: str) -> None:
+        """As far as it goes without an engine: the file is there, the options are docker's, and an image is pushed."""
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        parser.add_argument("--platform", required=True)
+        parser.add_argument("--tag", required=True)
+        parser.add_argument("--push", action="store_true", required=True)
+        parser.add_argument("context")
+        asked = parser.parse_args(shlex.split(command.replace("\\\n", " "))[3:])
+        assert (ROOT / asked.context / "Dockerfile").exists()
+        _registry, _, repository = asked.tag.partition("/")
+        self._publisher.push_index(repository, *map(ImagePlatform.parse, asked.platform.split(",")))
+
+    def _reachable(self, command: str) -> str:
+        if FORWARDED not in command or self._running is None:
+            return command
+        port = re.search(r"health_port=(\d+)", self._running[1].log.read_text())
+        assert port is not None
+        return command.replace(FORWARDED, f"127.0.0.1:{port[1]}")
+
+    async def _be_the_kubelet(self) -> None:
+        wanted = await self._wanted()
+        if self._running is not None and self._running[0] != wanted:
+            await self._stop()
+        if self._running is None and wanted is not None:
+            await self._start(*wanted)
+
+    async def _wanted(self) -> tuple[list[str], dict[str, Any]] | None:
+        """Arguments and settings of the process in a pod of the Deployment; None while no pod of it is ready."""
+        try:
+            deployment = await self._kube.get("Deployment", NAME, NAME, "apps/v1")
+        except ApiFailure:
+            return None
+        if not deployment.get("status", {}).get("readyReplicas"):
+            return None
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        settings = yaml.safe_load((await self._kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"])
+        return container["args"], settings
+
+    async def _start(self, arguments: list[str], settings: dict[str, Any]) -> None:
+        self._starts += 1
+        registries = {"allowLoopback": True, "hostsDirectory": str(self._folder / "hosts")}
+        images = settings.get("images", {})
+        images = {**images, "registries": {**images.get("registries", {}), **registries}}
+        election = {"resourceNamespace": NAME, **settings.get("leaderElection", {})}
+        file = self._folder / "settings.yaml"
+        file.write_text(yaml.safe_dump({**settings, "images": images, "leaderElection": election}))
+        command, *options = arguments
+        assert command == "run"
+        mounted = [option.replace("/etc/multiarch-scheduler/settings.yaml", str(file)) for option in options]
+        token = await self._kube.service_account_token(NAME, NAME)
+        access = self._control_plane.admin.as_user(NAME, token)
+        kubeconfig = access.write_kubeconfig(self._folder / "account.kubeconfig", NAME)
+        stack = contextlib.AsyncExitStack()
+        log = self._folder / f"scheduler-{self._starts}.log"
+        process = await stack.enter_async_context(scheduler_process(kubeconfig, log, *mounted, leader_elect=True))
+        self._running = (arguments, settings), process, stack
+
+        async def leads() -> bool:
+            process.check()
+            return " leading " in log.read_text()
+
+        await eventually("the scheduler leads", leads, 30.0)
+
+    async def _stop(self) -> None:
+        if self._running is not None:
+            _, _, stack = self._running
+            self._running = None
+            await stack.aclose()
