@@ -41,7 +41,7 @@ def configure(settings: LoggingSettings) -> None:
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,  # or each call, written or not, puts a logger together anew
     )
     # The libraries' own loggers are of interest only when something is wrong with them.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
