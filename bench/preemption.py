@@ -13,8 +13,8 @@ import gc
 import random
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 from rich.console import Console
@@ -42,8 +42,8 @@ APPS = 200
 class Shape:
     """``victims`` fill a node, evenly, and a preemptor needs the room of ``wants`` of them.
 
-    ``classes`` of preemptors take turns; of ``guarded`` in ten Deployments the pods have a disruption budget;
-    ``lingering`` victims' nodes are still full, as many pods nominated, at any time.
+    ``classes`` of preemptors take turns; of ``guarded`` in ten Deployments the pods have a disruption budget; on
+    ``lingering`` nodes the victims are still there, and pods nominated, at any time.
     """
 
     workload: str
@@ -52,7 +52,30 @@ class Shape:
     classes: int = 1
     guarded: int = 0
     lingering: int = 0
+    spec: Mapping[str, object] = field(default_factory=dict)
+    """Laid over that of preemptors."""
 
+
+_ZONE = "topology.kubernetes.io/zone"
+_SPREAD = {
+    "topologySpreadConstraints": [
+        {
+            "topologyKey": _ZONE,
+            "maxSkew": 1,
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"app": "app-1000"}},
+        }
+    ]
+}
+_COMPANY = {
+    "affinity": {
+        "podAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": _ZONE, "labelSelector": {"matchLabels": {"app": "app-1"}}}
+            ]
+        }
+    }
+}
 
 SHAPES = (
     Shape("4 pods a node"),
@@ -60,7 +83,9 @@ SHAPES = (
     Shape("20 pods a node, 50 classes of preemptors", victims=20, wants=3, classes=50),
     Shape("20 pods a node, half with budgets", victims=20, wants=3, guarded=5),
     Shape("20 pods a node, 500 nominated", victims=20, wants=3, lingering=500),
-    Shape("110 pods a node", victims=100, wants=10),
+    Shape("100 pods a node", victims=100, wants=10),
+    Shape("20 pods a node, preemptors spread over zones", victims=20, wants=3, spec=_SPREAD),
+    Shape("20 pods a node, preemptors want company", victims=20, wants=3, spec=_COMPANY),
 )
 
 
@@ -132,7 +157,7 @@ class Scene:
         least = NODE_MILLICPU // self._shape.victims * self._shape.wants
         for count in range(number):
             cpu = f"{least - count % self._shape.classes}m"
-            pod = a_bench_pod(count, 1_000, cpu, spec={"priority": PREEMPTOR_PRIORITY})
+            pod = a_bench_pod(count, 1_000, cpu, spec={"priority": PREEMPTOR_PRIORITY, **self._shape.spec})
             pod = replace(pod, metadata=replace(pod.metadata, uid=f"preemptor-{count}", name=f"preemptor-{count}"))
             yield make_pod_info(pod, resolved(pod), self._cache.classes)
 
