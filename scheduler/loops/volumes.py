@@ -67,7 +67,6 @@ class VolumeBinder:
         """Carry the plan out. Then one of the two is called, or none if the pod is gone meanwhile."""
         task = asyncio.create_task(self._carry_out(info, reservation, done, failed), name=f"volumes of {info.key}")
         self._under_way[info.uid] = _UnderWay(task, reservation, failed)
-        task.add_done_callback(lambda task: self._ended(info.uid, task))
 
     def cancel(self, uid: str, why: str) -> bool:
         """What goes on for a pod fails at once; False if nothing goes on, or does not any more."""
@@ -91,30 +90,35 @@ class VolumeBinder:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
-        if uid in self._under_way and self._under_way[uid].task is task:
-            del self._under_way[uid]
-
     async def _carry_out(
         self, info: PodInfo, reservation: Reservation, done: Step, failed: Callable[[str], None]
     ) -> None:
+        problem = await self._bind(info, reservation)
+        under_way = self._under_way.get(info.uid)
+        if under_way is None or under_way.task is not asyncio.current_task():
+            return  # cancelled in this very moment
+        del self._under_way[info.uid]
+        if problem:
+            give_back(self._cache.nodes.volumes, reservation)
+        if not self._cache.is_assumed(info.uid):
+            return
+        if problem:
+            failed(problem)
+        else:
+            done()
+
+    async def _bind(self, info: PodInfo, reservation: Reservation) -> str:
+        """Why the claims are not bound; empty if they are, or if nobody wants them to be any more."""
         try:
             await self._nominate(info.pod, reservation.node)
             await self._write(reservation)
             await self._wait(info, reservation)
         except (ApiError, BindingFailed) as error:
-            give_back(self._cache.nodes.volumes, reservation)
-            if self._cache.is_assumed(info.uid):
-                failed(_failure(str(error)))
-            return
+            return _failure(str(error))
         except Exception as error:  # a fault of ours must not leave the pod assumed, and never tried again
             log.exception("binding volumes failed", pod=info.key)
-            give_back(self._cache.nodes.volumes, reservation)
-            failed(f"{type(error).__name__}: {error}")
-            return
-        del self._under_way[info.uid]  # too late to cancel it
-        if self._cache.is_assumed(info.uid):
-            done()
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     async def _nominate(self, pod: Pod, node: str) -> None:
         """Worth telling, not worth failing for."""

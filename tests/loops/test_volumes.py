@@ -204,6 +204,19 @@ async def test_what_is_cancelled_fails_at_once_and_gives_the_volume_back() -> No
     assert len(world.told) == 1
 
 
+async def test_what_is_cancelled_in_the_moment_in_which_it_is_done_has_failed_and_only_that() -> None:
+    world = World(WAITING, a_storage_class())
+    info = await world.bind(POD)
+    world.cache.put_storage(selected(version="2"))
+    world.cache.put_storage(taken(phase="Bound"))
+    world.cache.put_storage(bound_and_selected())
+    world.binder.claim_changed(bound_and_selected())
+    await asyncio.sleep(0)
+    assert world.binder.cancel(info.uid, "in the last moment")
+    await asyncio.sleep(0.01)
+    assert world.outcome == 'running PreBind plugin "VolumeBinding": in the last moment'
+
+
 async def test_it_is_too_late_to_cancel_what_is_done() -> None:
     world = World(WAITING, a_storage_class())
     info = await world.bind(POD)
