@@ -14,17 +14,9 @@ from typing import Protocol
 import grpc
 import msgspec
 
-from scheduler.api.node import NodeSystemInfo
 from scheduler.api.pod import Pod
 from scheduler.images.matching import MatchRules, match_pod
-from scheduler.images.node_platform import (
-    ARCHITECTURE_LABEL,
-    OS_LABEL,
-    VARIANT_LABEL,
-    WINDOWS_BUILD_LABEL,
-    NodePlatform,
-    platform_of,
-)
+from scheduler.images.node_platform import NodePlatform, typical_node
 from scheduler.images.platform import InvalidPlatform, parse_platform
 from scheduler.images.pod_images import ResolvedImage
 from scheduler.rpc.calls import Method, Refused
@@ -47,9 +39,6 @@ ROUND_SECONDS = 2.0
 
 PAUSE_SECONDS = 5.0
 """Between two looks at the images that somebody watches; their registries are asked as seldom as the settings say."""
-
-CONTAINERD = "containerd://2.3.5"
-"""What is taken to run on platforms that are not those of nodes."""
 
 
 class Cluster(Protocol):
@@ -190,18 +179,11 @@ def _read_manifest(text: str) -> Pod:
 
 
 def _platform(text: str) -> NodePlatform:
-    """As a node of that platform with a present containerd would report itself."""
+    """As a node of that platform would be."""
     try:
-        platform = parse_platform(text)
+        return typical_node(parse_platform(text))
     except InvalidPlatform as error:
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"platforms: {error}") from error
-    labels = {
-        OS_LABEL: platform.os,
-        ARCHITECTURE_LABEL: platform.architecture,
-        VARIANT_LABEL: platform.variant,
-        WINDOWS_BUILD_LABEL: platform.os_version,
-    }
-    return platform_of(labels, NodeSystemInfo(container_runtime_version=CONTAINERD))
 
 
 def _at_most(most: int, field: str, given: Sequence[object]) -> None:
