@@ -17,7 +17,7 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"^`([\w.-]+)`:\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^`([\w./-]+)`:\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 60
 
 
@@ -61,12 +61,17 @@ def steps(text: str) -> Iterator[Step]:
 
 
 def agrees(shown: str, printed: str) -> bool:
-    """Whether it printed what is shown, in which ``...`` stands for anything, several lines included."""
-    return re.fullmatch(re.escape(shown).replace(re.escape("..."), ".*"), printed, re.DOTALL) is not None
+    """Whether it printed what is shown: ``...`` stands for any part of a line, and alone in a line for any lines."""
+    pattern = "".join(
+        r"(?:.*\n)*" if line == "..." else re.escape(line).replace(re.escape("..."), ".*") + r"\n"
+        for line in shown.splitlines()
+    )
+    return re.fullmatch(pattern, printed) is not None
 
 
 def write_files(text: str, folder: Path) -> None:
     for name, content in _FILE.findall(text):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
 
 

@@ -3,8 +3,8 @@
 What a test cannot have is replaced, and nothing else:
 
 * kwok's kubelets run no containers. Once pods of the Deployment are ready, the process that they would hold is started
-  beside the cluster: with the arguments of the live Deployment, the settings of the live ConfigMap and a token of the
-  ServiceAccount. It is started anew when these change, and stopped when the Deployment is gone.
+  beside the cluster: with the arguments of the live Deployment, the files of the ConfigMaps and Secrets that it mounts
+  and a token of the ServiceAccount. It is started anew when these change, and stopped when the Deployment is gone.
 * There is no Internet. A ``hosts.toml``, as nodes behind a mirror have it, leads every registry to one on the loopback,
   and the setting that keeps the scheduler from its own loopback is lifted.
 * There is no container engine. ``docker buildx build --push`` is answered by an index that has the platforms asked for,
@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import re
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,6 +43,14 @@ FORWARDED = "localhost:10261"
 """Where the documents reach the scheduler through ``kubectl port-forward``."""
 
 
+@dataclass(frozen=True)
+class Contents:
+    """Of a pod of the Deployment: arguments, and files by their path."""
+
+    arguments: tuple[str, ...]
+    files: dict[str, str]
+
+
 class Reader:
     """An asynchronous context manager; when it ends, no process that it started is left."""
 
@@ -49,7 +59,7 @@ class Reader:
         self._kube = kube
         self._publisher = publisher
         self._folder = folder
-        self._running: tuple[Any, SchedulerProcess, contextlib.AsyncExitStack] | None = None
+        self._running: tuple[Contents, SchedulerProcess, contextlib.AsyncExitStack] | None = None
         self._starts = 0
         self.checkout = folder / "checkout"
         self._prepare()
@@ -114,38 +124,51 @@ class Reader:
         if self._running is not None and self._running[0] != wanted:
             await self._stop()
         if self._running is None and wanted is not None:
-            await self._start(*wanted)
+            await self._start(wanted)
 
-    async def _wanted(self) -> tuple[list[str], dict[str, Any]] | None:
-        """Arguments and settings of the process in a pod of the Deployment; None while no pod of it is ready."""
+    async def _wanted(self) -> Contents | None:
+        """What is in a pod of the Deployment; None while no pod of it is ready."""
         try:
             deployment = await self._kube.get("Deployment", NAME, NAME, "apps/v1")
         except ApiFailure:
             return None
         if not deployment.get("status", {}).get("readyReplicas"):
             return None
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        settings = yaml.safe_load((await self._kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"])
-        return container["args"], settings
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        places = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        files = {
+            f"{places[volume['name']]}/{name}": text
+            for volume in pod["volumes"]
+            for name, text in (await self._mounted(volume)).items()
+        }
+        return Contents(tuple(container["args"]), files)
 
-    async def _start(self, arguments: list[str], settings: dict[str, Any]) -> None:
+    async def _mounted(self, volume: dict[str, Any]) -> dict[str, str]:
+        if "configMap" in volume:
+            data: dict[str, str] = (await self._kube.get("ConfigMap", volume["configMap"]["name"], NAME))["data"]
+            return data
+        secret = await self._kube.get("Secret", volume["secret"]["secretName"], NAME)
+        return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+
+    async def _start(self, wanted: Contents) -> None:
         self._starts += 1
-        registries = {"allowLoopback": True, "hostsDirectory": str(self._folder / "hosts")}
-        images = settings.get("images", {})
-        images = {**images, "registries": {**images.get("registries", {}), **registries}}
-        election = {"resourceNamespace": NAME, **settings.get("leaderElection", {})}
-        file = self._folder / "settings.yaml"
-        file.write_text(yaml.safe_dump({**settings, "images": images, "leaderElection": election}))
-        command, *options = arguments
+        root = self._folder / f"pod-{self._starts}"
+        for name, text in wanted.files.items():
+            file = root / name.removeprefix("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(self._outside(text, root) if file.name == "settings.yaml" else text)
+        command, *options = wanted.arguments
         assert command == "run"
-        mounted = [option.replace("/etc/multiarch-scheduler/settings.yaml", str(file)) for option in options]
         token = await self._kube.service_account_token(NAME, NAME)
         access = self._control_plane.admin.as_user(NAME, token)
-        kubeconfig = access.write_kubeconfig(self._folder / "account.kubeconfig", NAME)
+        kubeconfig = access.write_kubeconfig(root / "account.kubeconfig", NAME)
         stack = contextlib.AsyncExitStack()
-        log = self._folder / f"scheduler-{self._starts}.log"
-        process = await stack.enter_async_context(scheduler_process(kubeconfig, log, *mounted, leader_elect=True))
-        self._running = (arguments, settings), process, stack
+        log = root / "log"
+        process = await stack.enter_async_context(
+            scheduler_process(kubeconfig, log, *(_under(root, each) for each in options), leader_elect=True)
+        )
+        self._running = wanted, process, stack
 
         async def leads() -> bool:
             process.check()
@@ -153,8 +176,21 @@ class Reader:
 
         await eventually("the scheduler leads", leads, 30.0)
 
+    def _outside(self, text: str, root: Path) -> str:
+        """The settings, for a process that is no pod and has no Internet."""
+        settings = yaml.safe_load(_under(root, text))
+        registries = {"allowLoopback": True, "hostsDirectory": str(self._folder / "hosts")}
+        images = settings.get("images", {})
+        images = {**images, "registries": {**images.get("registries", {}), **registries}}
+        election = {"resourceNamespace": NAME, **settings.get("leaderElection", {})}
+        return yaml.safe_dump({**settings, "images": images, "leaderElection": election})
+
     async def _stop(self) -> None:
         if self._running is not None:
             _, _, stack = self._running
             self._running = None
             await stack.aclose()
+
+
+def _under(root: Path, text: str) -> str:
+    return text.replace("/etc/", f"{root}/etc/")
