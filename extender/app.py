@@ -111,7 +111,7 @@ class Extender:
         self.settings = settings
         self.client = client
         self.metrics = Metrics()
-        self.cache = Cache()
+        self.cache = Cache(keeps_pods=False)
         self.resolver = Resolver(
             registry_settings(settings.images), on_problem=self._problem("credentials"), observer=self.metrics
         )

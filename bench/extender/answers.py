@@ -153,7 +153,7 @@ async def run(console: Console) -> None:
         ("delegated", "answering: {delegated: true}"),
     ):
         async with bench_extender(5_000, 50_000, settings) as extender:
-            for nodes in (500, 5_000):
+            for nodes in (100, 500, 5_000):
                 for measured in (await asyncio.to_thread(filters, extender, nodes))[1:2]:
                     found.append(
                         Measured(

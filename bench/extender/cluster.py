@@ -108,6 +108,7 @@ async def _api_server(stack: contextlib.AsyncExitStack, nodes: int, placed: int,
     app = web.Application()
     app.router.add_get("/version", lambda _: web.json_response({"gitVersion": "bench"}))
     app.router.add_get("/api/v1/{kind}", lists)
+    app.router.add_get("/apis/{group}/v1/{kind}", lists)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

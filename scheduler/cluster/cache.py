@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from scheduler.api.meta import ObjectMeta
 from scheduler.api.namespace import Namespace
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
@@ -39,6 +40,10 @@ from scheduler.cluster.volumes.pod_volumes import PodVolumes, pod_volumes
 
 FINISHED = frozenset({"Succeeded", "Failed"})
 """Phases in which a pod takes nothing of its node any more."""
+
+
+_LET_GO = Pod(metadata=ObjectMeta(name=""))
+"""In the place of a pod that was not kept."""
 
 
 class PlacedPod:
@@ -75,9 +80,13 @@ class PlacedPod:
 
 
 class Cache:
-    """Nodes, the pods placed on them, and the objects that select pods."""
+    """Nodes, the pods placed on them, and the objects that select pods.
 
-    def __init__(self) -> None:
+    Whoever evicts nobody may do without ``keeps_pods``: a pod then counts, but its object, some kilobytes, is let go.
+    """
+
+    def __init__(self, *, keeps_pods: bool = True) -> None:
+        self._keeps_pods = keeps_pods
         self.nodes = NodeTable()
         self.classes = PodClasses()
         self.namespaces = NamespaceLabels()
@@ -255,6 +264,8 @@ class Cache:
         )
 
     def _put(self, uid: str, placed: PlacedPod) -> None:
+        if not self._keeps_pods:
+            placed.pod = _LET_GO
         self.nominations.withdraw(uid)
         known = self._pods.get(uid)
         if known is not None:

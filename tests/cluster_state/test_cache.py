@@ -41,6 +41,21 @@ def test_a_bound_pod_counts_on_its_node_until_it_is_gone():
     cache.remove_pod(pod)
 
 
+def test_pods_that_are_not_kept_count_as_well():
+    cache = Cache(keeps_pods=False)
+    cache.add_node(a_node("a"))
+    pod = a_pod(on="a", requests={"cpu": "1"}, labels={"app": "web"})
+    cache.assume(info(cache, a_pod("other", requests={"cpu": "1"})), "a")
+    for version in ("1", "2"):
+        pod.metadata.resource_version = version
+        cache.add_pod(pod)
+        assert used(cache, "a") == (2000, 2)
+    assert not {pod.metadata.name for _, placed in cache for pod in [placed.pod]} - {""}
+    cache.remove_pod(pod)
+    cache.forget("uid-other")
+    assert used(cache, "a") == (0, 0)
+
+
 def test_a_pod_that_arrives_before_its_node_is_counted_when_the_node_does():
     cache = a_cache()
     cache.add_pod(a_pod(on="a", requests={"cpu": "1"}))
