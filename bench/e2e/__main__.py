@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import pstats
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,7 @@ from bench.core import machine
 from bench.e2e.arena import Arena, an_arena
 from bench.e2e.contenders import FLOOR, OURS, THEIRS, Contender, let_processes_import_this, profiled
 from bench.e2e.course import Course, make_course
-from bench.e2e.measuring import Progress, burst, steady
+from bench.e2e.measuring import Progress, RunFailed, burst, steady
 from bench.e2e.report import Bursts, Steadies, burst_table, put, steady_table
 from scheduler.sandbox.registry import SandboxRegistry
 
@@ -67,43 +68,47 @@ class Bench:
         found = self._bursts.setdefault(course.title, {})
         async with self._arena(course) as arena:
             for number in range(self._wanted.rounds):
-                for contender in self._contenders([FLOOR] if name == BASIC else []):
+                for contender in self._contenders(number, FLOOR if name == BASIC else None):
                     what = f"{course.title}, round {number + 1}, {contender.title}"
                     with self._step(what) as progress:
                         result = await burst(arena, contender, course, progress)
                     found.setdefault(contender.title, []).append(result)
-                    self._console.print(f"{what}: {result}")
+                    self._console.print(f"{what}: {result}", soft_wrap=True)
 
     async def _rates(self) -> None:
         course = self._course(BASIC, int(max(self._wanted.rates) * self._wanted.seconds))
         async with self._arena(course) as arena:
             for number in range(self._wanted.rounds):
                 for rate in self._wanted.rates:
-                    for contender in self._contenders([]):
+                    for contender in self._contenders(number):
                         what = f"{rate:,.0f} pods/s, round {number + 1}, {contender.title}"
                         with self._step(what) as progress:
                             result = await steady(arena, contender, course, rate, self._wanted.seconds, progress)
                         self._steadies.setdefault(rate, {}).setdefault(contender.title, []).append(result)
-                        self._console.print(f"{what}: {result}")
+                        self._console.print(f"{what}: {result}", soft_wrap=True)
 
     async def _many(self) -> None:
         course = self._course(BASIC, self._wanted.big)
         async with self._arena(course) as arena:
-            for contender in self._contenders([]):
+            for contender in self._contenders(0):
                 what = f"{self._wanted.big:,} pods, {contender.title}"
                 with self._step(what) as progress:
                     result = await burst(arena, contender, course, progress)
                 self._big.setdefault(contender.title, []).append(result)
-                self._console.print(f"{what}: {result}")
+                self._console.print(f"{what}: {result}", soft_wrap=True)
 
     def _course(self, name: str, pods: int) -> Course:
         return make_course(name, self._registry, self._wanted.nodes, {"measured": pods})
 
-    def _contenders(self, more: list[Contender]) -> list[Contender]:
+    def _contenders(self, number: int, floor: Contender | None = None) -> list[Contender]:
+        """Of a round: another one begins each time."""
         if self._wanted.profile:
             return [profiled(Path.cwd() / "profile")]
-        known = [THEIRS, OURS, *more]
-        return [each for each in known if not self._wanted.only or each.title in self._wanted.only]
+        known = [THEIRS, OURS, *([] if floor is None else [floor])]
+        first = number % len(known)
+        return [
+            each for each in known[first:] + known[:first] if not self._wanted.only or each.title in self._wanted.only
+        ]
 
     @contextlib.asynccontextmanager
     async def _arena(self, course: Course) -> AsyncIterator[Arena]:
@@ -126,7 +131,7 @@ class Bench:
                 status.update(f"{what}: {how_far}")
                 if not self._console.is_terminal and time.monotonic() - last > 10:
                     last = time.monotonic()
-                    self._console.print(f"{what}: {how_far}")
+                    self._console.print(f"{what}: {how_far}", soft_wrap=True)
 
             yield progress
 
@@ -147,9 +152,15 @@ def main() -> None:
     console = Console(width=140, highlight=False)
     let_processes_import_this()
     bench = Bench(arguments, console)
-    asyncio.run(bench.run())
+    failure = None
+    try:
+        asyncio.run(bench.run())
+    except RunFailed as error:  # what was found until then is not lost
+        failure = str(error)
     text = f"{bench.tables()}\n\nMachine: {machine()}; medians of {arguments.rounds} rounds."
     print(f"\n{text}")
+    if failure is not None:
+        sys.exit(f"It ended early: {failure}")
     if arguments.write is not None:
         put(text, arguments.write)
     if arguments.profile:
