@@ -231,5 +231,21 @@ def test_an_update_of_a_node_is_told_by_what_changed(new: object, kinds: list[Ev
     assert node_changes(a_node(), new) == kinds
 
 
+def test_watched_pods_share_what_they_have_in_common_whether_listed_or_told(world: World) -> None:
+    listed, told = ours("a", on="n"), ours("b", on="n")
+    world.pods.replaced(world.pods.listed([listed], True))
+    world.pods.added(told)
+    held = {placed.pod.metadata.name: placed.pod for _, placed in world.cache}
+    assert held["a"].spec.containers is held["b"].spec.containers
+
+
+def test_a_node_that_is_not_on_the_pages_of_a_fresh_list_is_gone(world: World) -> None:
+    world.nodes.replaced([a_node("a"), a_node("b"), a_node("c")])
+    world.nodes.listed([a_node("a")], True)
+    world.nodes.listed([a_node("d")], False)
+    world.nodes.replaced([])
+    assert sorted(node.name for _, node in world.cache.nodes) == ["a", "d"]
+
+
 def test_an_uncordoned_node_counts_as_a_change_of_taints() -> None:
     assert node_changes(a_node(unschedulable=True), a_node()) == [EventKind.NODE_UPDATE_TAINT]
