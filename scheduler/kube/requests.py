@@ -56,7 +56,7 @@ class RequestSettings:
     """For a whole call, waiting for a free connection included."""
 
     keep_alive: float = 60.0
-    """How long an unused connection stays open."""
+    """For how long an unused connection may be used again."""
 
     longest_line: int = 32 * 2**20
     """Bytes of one watch event. etcd takes objects of about 1.5 MiB; past this the connection is given up."""
