@@ -118,7 +118,7 @@ async def bind(
         except NotFound as error:
             return BindOutcome(BindResult.GONE, error.message)
         except ApiError as error:
-            failure = explain(error, client.server)
+            failure = error.message if error.status else explain(error, client.server)
             delay = max(backoff.next(), error.retry_after or 0.0)
             if _in_doubt(error):
                 doubt = Backoff(settings.first_delay, settings.factor, settings.longest_delay, settings.jitter, draw)

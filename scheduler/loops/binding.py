@@ -92,7 +92,7 @@ class Binding:
         try:
             reservation = self._volumes.reserve(info, node)
         except BindingFailed as error:
-            self._give_up(info, str(error), started)
+            self._give_up(info, f'running Reserve plugin "VolumeBinding": {error}', started)
             return
         if reservation is None:
             self._start(queued, info, node, started)
@@ -133,7 +133,7 @@ class Binding:
             await self._bind(queued, info, node, started)
         except Exception as error:  # a fault of ours must not leave the pod assumed, and never tried again
             log.exception("binding failed", pod=info.key, node=node)
-            self._failed(info, node, f"{type(error).__name__}: {error}", started)
+            self._failed(info, f"{type(error).__name__}: {error}", started)
 
     async def _bind(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         pod = info.pod
@@ -147,7 +147,7 @@ class Binding:
             log.info("scheduled", pod=info.key, node=node)
             return
         if outcome.result is BindResult.FAILED:
-            self._failed(info, node, outcome.message, started)
+            self._failed(info, outcome.message, started)
             return
         self._give_back(info)
         self._queue.delete(info.uid)
@@ -157,8 +157,9 @@ class Binding:
             log.warning("somebody else bound the pod", pod=info.key, why=outcome.message)
         self._work.set()
 
-    def _failed(self, info: PodInfo, node: str, message: str, started: float) -> None:
-        self._give_up(info, f"binding to {node} failed: {message}", started)
+    def _failed(self, info: PodInfo, message: str, started: float) -> None:
+        """In the words of kube-scheduler, where a plugin binds."""
+        self._give_up(info, f'running Bind plugin "DefaultBinder": {message}', started)
 
     def _give_up(self, info: PodInfo, message: str, started: float) -> None:
         """The pod keeps no node, and is tried again after a backoff."""

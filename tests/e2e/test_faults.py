@@ -42,7 +42,7 @@ async def test_a_binding_whose_answer_is_lost_is_settled_by_reading_the_pod(
         pods = await bind_web(empty_stage)
         for pod in pods:
             await event_of(empty_stage, pod.metadata.name, "Scheduled")
-        assert "binding to" not in scheduler.last_lines(200)
+        assert "running Bind plugin" not in scheduler.last_lines(200)
 
 
 async def test_a_binding_that_never_arrived_is_made_anew(empty_stage: SandboxStage, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ CREATED = ok({}, status=201)
         ([dropped], [refused(403, "Forbidden", "cannot get")], "failed", "the outcome is unknown"),
         # Certain refusals need no reading.
         ([refused(404, "NotFound", "pods not found")], [], "gone", "pods not found"),
-        ([refused(403, "Forbidden", "cannot create pods/binding")], [], "failed", "grant it in the ClusterRole"),
+        ([refused(403, "Forbidden", "cannot create pods/binding")], [], "failed", "cannot create pods/binding"),
         ([refused(422, "Invalid", "is invalid")], [], "failed", "is invalid"),
         ([refused(429, "TooManyRequests", Retry_After="0"), CREATED], [], "bound", ""),
         ([refused(429, "TooManyRequests", "slow down")] * 4, [], "failed", "slow down"),

@@ -76,7 +76,7 @@ async def test_a_pod_whose_binding_met_a_fault_gives_its_room_back_and_is_tried_
     )
     binding.submit(queued, info, "node", 0.0)
     await binding.room()
-    assert told.messages == ["binding to node failed: RuntimeError: a fault of ours"]
+    assert told.messages == ['running Bind plugin "DefaultBinder": RuntimeError: a fault of ours']
     assert len(cache) == 0
     assert queued.stage is Stage.BACKOFF
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.kube_client import ApiFailure, eventually
 from tests.cluster.kube_scheduler import KubeScheduler
 from tests.cluster.multiarch_scheduler import MultiarchScheduler
 from tests.cluster.namespaces import fresh_namespace
@@ -204,6 +205,39 @@ async def a_pod_that_gives_way_while_its_volume_is_made(place: Place) -> None:
     await place.events("db", "FailedScheduling", 1, 1)
 
 
+async def a_pod_whose_binding_is_refused(place: Place) -> None:
+    """By a policy of the cluster."""
+    api = "admissionregistration.k8s.io/v1"
+    here = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods/binding"]}
+    specs: dict[str, Object] = {
+        "ValidatingAdmissionPolicy": {
+            "matchConstraints": {"namespaceSelector": here, "resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": "not today"}],
+        },
+        "ValidatingAdmissionPolicyBinding": {"policyName": place.namespace, "validationActions": ["Deny"]},
+    }
+    async with contextlib.AsyncExitStack() as undo:
+        for kind, spec in specs.items():
+            manifest = {"apiVersion": api, "kind": kind, "metadata": {"name": place.namespace}, "spec": spec}
+            await place.kube.create(manifest)
+            undo.push_async_callback(place.kube.delete, kind, place.namespace, None, api)
+        await place.pod("probe", scheduler="nobody")
+
+        async def refused() -> bool:
+            path = await place.kube.path("v1", "Pod", place.namespace, "probe")
+            binding = {"metadata": {"name": "probe"}, "target": {"kind": "Node", "name": "one"}}
+            try:
+                await place.kube.request("POST", f"{path}/binding", binding, dryRun="All")
+            except ApiFailure as failure:
+                return "not today" in str(failure)
+            return False
+
+        await eventually("the policy is in force", refused, 30)
+        await place.pod("web", nodeSelector=HERE)
+        await place.waits("web", "not today")
+
+
 CASES = (
     a_pod_that_fits,
     a_pod_in_a_cluster_without_nodes,
@@ -220,6 +254,7 @@ CASES = (
     a_pod_whose_volume_is_being_made,
     a_pod_whose_volume_is_not_made_in_time,
     a_pod_that_gives_way_while_its_volume_is_made,
+    a_pod_whose_binding_is_refused,
 )
 
 
