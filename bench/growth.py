@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape
 
 from bench.report import Figure
 
-WIDTH, HEIGHT = 960, 560
-LEFT, RIGHT, TOP, BOTTOM = 70, 350, 30, 50
+WIDTH, HEIGHT = 1000, 560
+LEFT, RIGHT, TOP, BOTTOM = 70, 390, 30, 50
 LABEL_HEIGHT = 17
 
 # Hues that can be told apart, of a lightness that stands out from white and from black.
