@@ -17,18 +17,18 @@ WIDTH, HEIGHT = 1000, 560
 LEFT, RIGHT, TOP, BOTTOM = 70, 390, 30, 50
 LABEL_HEIGHT = 17
 
-# Hues that can be told apart, of a lightness that stands out from white and from black.
+# Hues that can be told apart, of a lightness that stands out from white and from black; as the grey of the text is,
+# since not every viewer asks a picture for another look in the dark.
 COLOURS = (
     *("#3b7dd8", "#d9822b", "#2f9e63", "#d1495b", "#8e6bbf", "#a0703c", "#d970ad"),
     *("#7b8794", "#9a9a1c", "#1f9fb2", "#6a8f3c", "#c05a9d", "#5a76c4", "#b8860b"),
 )
 STYLE = """
-    text { font: 12px system-ui, sans-serif; fill: #333 }
+    text { font: 12px system-ui, sans-serif; fill: #6e7681 }
     .title { font-size: 14px; font-weight: 600 }
     .grid { stroke: #8884; stroke-width: 1 }
     .line { fill: none; stroke-width: 2; stroke-linejoin: round }
     .leader { stroke-width: 1; opacity: 0.5 }
-    @media (prefers-color-scheme: dark) { text { fill: #ddd } }
 """
 
 
