@@ -45,6 +45,9 @@ Keys = NDArray[np.int64]
 DEFAULT_REMEMBERED_ROWS = 2_000_000
 """About 30 bytes each: 400 classes at 5,000 nodes, in 60 MB at most."""
 
+MOST_REMEMBERED = 1_000
+"""Classes, however few nodes there are: each takes up to 40 kB besides its rows, if it has selectors of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -67,8 +70,8 @@ class SchedulingCycle:
     """Decides by one profile over one cache.
 
     ``remembered_rows`` bounds the memory: (pod classes remembered) x (rows of the node table) stays below it, though
-    one class is always remembered. As many likenesses of pods are remembered, which cost as much only if plugins that
-    are not row-local apply to them.
+    one class is always remembered, and never more than ``MOST_REMEMBERED``. As many likenesses of pods are remembered,
+    which cost as much only if plugins that are not row-local apply to them.
     """
 
     def __init__(
@@ -169,7 +172,8 @@ class SchedulingCycle:
         return found
 
     def _are_too_many(self, remembered: Sized) -> bool:
-        return len(remembered) > 1 and len(remembered) * self._nodes.capacity > self._remembered_rows
+        most = min(self._remembered_rows // self._nodes.capacity, MOST_REMEMBERED)
+        return len(remembered) > max(most, 1)
 
     def _diagnosis(self, evaluation: PodEvaluation) -> FitError:
         """Why no node is left. The same for all pods of a likeness until something changes."""

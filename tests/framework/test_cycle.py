@@ -137,9 +137,11 @@ def test_the_reporter_hears_what_was_decided():
     assert reporter.calls == [{"R"}, (1, 3)]
 
 
-def test_what_is_remembered_is_bounded_and_the_class_unused_longest_goes_first():
+@pytest.mark.parametrize(("rows", "classes"), [(2 * 64, 1000), (1000 * 64, 2)])
+def test_what_is_remembered_is_bounded_and_the_class_unused_longest_goes_first(monkeypatch, rows, classes):
+    monkeypatch.setattr("scheduler.framework.cycle.MOST_REMEMBERED", classes)
     reporter = Recording()
-    cache, cycle = a_cycle(["a"], reporter=reporter, remembered_rows=2 * 64)
+    cache, cycle = a_cycle(["a"], reporter=reporter, remembered_rows=rows)
     pods = [a_pod(f"p{number}", image=f"app:{number}") for number in range(3)]
     infos = [make_pod_info(pod, None, cache.classes) for pod in pods]
     for info in (infos[0], infos[1], infos[0], infos[2], infos[0]):
