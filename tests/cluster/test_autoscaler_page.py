@@ -7,36 +7,30 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.installation import kubectl
-from tests.docs.test_autoscaler_document import blocks
+from tests.docs.test_autoscaler_document import EXPANDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.cluster.control_plane import ControlPlane
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
-NAMESPACE = "multiarch-scheduler"
+NAMESPACE = "multiarch-expander"
 
 
 @pytest.fixture
-def manifests(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Path]:
-    """The page's YAML, to be applied in the namespace that the page makes, under the strictest rules for pods."""
-    file = tmp_path / "expander.yaml"
-    file.write_text(next(text for text in blocks("yaml") if "kind: Deployment" in text))
+def restricted(control_plane: ControlPlane) -> Iterator[None]:
+    """The namespace is there and takes only pods that keep to the strictest rules; it goes with the test."""
     kubectl(control_plane, "create", "namespace", NAMESPACE)
-    kubectl(control_plane, "label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-    yield file
-    kubectl(control_plane, "delete", "clusterrole,clusterrolebinding", "multiarch-expander", "--ignore-not-found")
-    kubectl(control_plane, "delete", "namespace", NAMESPACE, "--wait=true", "--timeout=60s")
+    kubectl(control_plane, "label", "namespace", NAMESPACE, "pod-security.kubernetes.io/warn=restricted")
+    yield
+    kubectl(control_plane, "delete", "--kustomize", str(EXPANDER), "--wait=true", "--timeout=60s")
 
 
-def test_the_manifests_are_taken_to_the_last_field_and_grant_no_more_than_said(
-    control_plane: ControlPlane, manifests: Path
-) -> None:
-    said = kubectl(control_plane, "apply", "--validate=strict", "--warnings-as-errors", "--filename", str(manifests))
-    assert len(said.splitlines()) == 7
+@pytest.mark.usefixtures("restricted")
+def test_the_manifests_are_taken_to_the_last_field_and_grant_no_more_than_said(control_plane: ControlPlane) -> None:
+    kubectl(control_plane, "apply", "--server-side", "--warnings-as-errors", "--kustomize", str(EXPANDER))
     accounts = ("multiarch-expander", "default")
     granted, everybody = (rights(control_plane, account) for account in accounts)
     assert granted - everybody == {("secrets", "[]", "[]", "[get]")}

@@ -31,6 +31,7 @@ from tests.rpc.serving import BEST_OPTIONS, channel, served
 from tests.rpc.test_commands import settings, started
 
 DOCUMENT = DOCS / "autoscaler.md"
+EXPANDER = DOCS.parent / "manifests" / "expander"
 ADDRESS = "127.0.0.1:10262"
 DECLARED = {
     "registry.example/shop/web:1": ("linux/amd64", "linux/arm64"),
@@ -46,8 +47,8 @@ def blocks(kind: str) -> list[str]:
 @pytest.fixture(scope="module")
 def objects() -> dict[str, dict[str, Any]]:
     """What is to be applied, by kind."""
-    manifests = next(text for text in blocks("yaml") if "kind: Deployment" in text)
-    return {each["kind"]: each for each in yaml.safe_load_all(manifests)}
+    files = (EXPANDER / name for name in yaml.safe_load((EXPANDER / "kustomization.yaml").read_text())["resources"])
+    return {each["kind"]: each for file in files for each in yaml.safe_load_all(file.read_text())}
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +67,19 @@ def test_the_deployment_starts_the_expander_with_the_settings_that_it_mounts(obj
     assert volumes["settings"]["configMap"]["name"] == objects["ConfigMap"]["metadata"]["name"]
     assert told.rpc.tls is not None
     assert {Path(told.rpc.tls.certificate).parent, Path(told.rpc.tls.key).parent} == {mounts["tls"]}
+    secret = volumes["tls"]["secret"]["secretName"]
+    assert f"create secret tls {secret} " in DOCUMENT.read_text()
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"grpc": told.rpc.port, "http": told.serving.port}
 
 
 def test_the_autoscaler_calls_the_service_at_its_port(objects, told: Settings):
-    flags = dict(flag.removeprefix("--").split("=") for flag in yaml.safe_load(blocks("yaml")[1]))
+    flags = dict(flag.removeprefix("--").split("=") for flag in yaml.safe_load(blocks("yaml")[0]))
     service = objects["Service"]
     host, port = flags["grpc-expander-url"].split(":")
-    assert host == f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
-    assert int(port) == service["spec"]["ports"][0]["port"] == told.rpc.port
+    assert host == f"{service['metadata']['name']}.{objects['Namespace']['metadata']['name']}.svc"
+    assert service["spec"]["ports"][0] == {"name": "grpc", "port": told.rpc.port, "targetPort": "grpc"}
+    assert int(port) == told.rpc.port
     selector = service["spec"]["selector"]
     assert selector == objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert flags["expander"].split(",")[0] == "grpc"
@@ -87,13 +91,18 @@ def test_the_network_policy_lets_in_who_calls_the_named_ports(objects):
     assert policy["podSelector"] == objects["Deployment"]["spec"]["selector"]
     let_in = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
     assert let_in == {port["name"] for port in container["ports"]}
+    (callers,) = (rule["from"] for rule in policy["ingress"] if rule["ports"][0]["port"] == "grpc")
+    assert callers
+    for caller in callers:
+        assert caller["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kube-system"}
+        assert "cluster-autoscaler" in str(caller["podSelector"])
 
 
 def test_the_expander_alone_has_the_one_right_that_it_needs(objects):
     assert objects["ClusterRole"]["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
     (subject,) = objects["ClusterRoleBinding"]["subjects"]
-    account = objects["ServiceAccount"]["metadata"]
-    assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
+    account = objects["ServiceAccount"]["metadata"]["name"]
+    assert subject["name"] == account == objects["Deployment"]["spec"]["template"]["spec"]["serviceAccountName"]
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the page uses openssl")
@@ -102,7 +111,7 @@ async def test_the_certificate_made_by_hand_is_trusted_under_the_name_of_the_ser
     make = partial(subprocess.run, ["sh", "-e"], input=script, text=True, cwd=tmp_path, check=True, capture_output=True)
     await asyncio.to_thread(make)
     files = TlsSettings(certificate=str(tmp_path / "tls.crt"), key=str(tmp_path / "tls.key"))
-    name = yaml.safe_load(blocks("yaml")[1])[1].split("=")[1].split(":")[0]
+    name = yaml.safe_load(blocks("yaml")[0])[1].split("=")[1].split(":")[0]
     asked = question({"amd": (node_bytes("linux/amd64"), [])}).SerializeToString()
     async with served(tls=files) as server:
         credentials = grpc.ssl_channel_credentials((tmp_path / "tls.crt").read_bytes())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tests.cluster.binaries import binary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CHART = MANIFESTS / "chart"
@@ -20,12 +25,21 @@ Object = dict[str, Any]
 Key = tuple[str, str, str]
 
 
-def kustomized(*overlays: str) -> dict[Key, Object]:
+def kustomized(*overlays: str, components: Iterable[str] = (), manifests: Path = MANIFESTS) -> dict[Key, Object]:
     """The objects of these folders of `manifests`, together."""
-    found: dict[Key, Object] = {}
-    for overlay in overlays:
-        found |= objects(run("kubectl", "kustomize", str(MANIFESTS / overlay)))
-    return found
+    return objects(kustomize(*overlays, components=components, manifests=manifests))
+
+
+def kustomize(*overlays: str, components: Iterable[str] = (), manifests: Path = MANIFESTS) -> str:
+    """What kustomize writes of an overlay over these folders, with components."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder).resolve()
+        kustomization = {
+            "resources": [os.path.relpath(manifests / each, here) for each in overlays],
+            "components": [os.path.relpath(manifests / each, here) for each in components],
+        }
+        (here / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        return run("kubectl", "kustomize", str(here))
 
 
 def templated(*values: str, namespace: str = NAMESPACE) -> dict[Key, Object]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import subprocess
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+from scheduler.config.settings import InvalidSettings, parse_settings
 from tests.cluster.binaries import binary
-from tests.manifests.rendering import CHART, NAMESPACE, kustomized, run, templated
+from tests.manifests.rendering import CHART, MANIFESTS, NAMESPACE, kustomized, run, templated
 from tests.manifests.values_schema import SCHEMA, rendered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 real = pytest.mark.real
 
@@ -25,6 +33,7 @@ def test_the_schema_knows_the_settings_as_the_code_has_them() -> None:
     [
         (["base"], []),
         (["sharing"], ["sharing.enabled=true"]),
+        (["with-expander"], ["scheduler.grpc.enabled=true"]),
         (["base", "opt-in"], ["optIn.enabled=true"]),
         (["base", "monitoring"], ["monitoring.enabled=true"]),
     ],
@@ -38,23 +47,57 @@ def test_kustomize_and_helm_make_the_same_objects(overlays: list[str], values: l
 
 
 @real
+@pytest.mark.parametrize("components", [[], ["without-pull-secrets"]], ids=["all", "without pull secrets"])
 @pytest.mark.parametrize(
-    ("overlay", "values"), [("extender/base", []), ("extender/delegated", ["extender.delegated=true"])]
+    ("overlay", "values"),
+    [
+        ("extender/base", ["extender.enabled=true"]),
+        ("extender/delegated", ["extender.enabled=true", "extender.delegated=true"]),
+        ("expander", ["expander.enabled=true"]),
+    ],
 )
-def test_they_do_so_for_the_extender_alone(overlay: str, values: list[str]) -> None:
-    ours = kustomized(overlay)
-    theirs = templated("scheduler.enabled=false", "extender.enabled=true", *values, namespace="multiarch-extender")
+def test_they_do_so_for_a_program_alone(overlay: str, values: list[str], components: list[str]) -> None:
+    namespace = f"multiarch-{overlay.partition('/')[0]}"
+    mode = "pullSecrets.mode=none" if components else "pullSecrets.mode=cluster"
+    theirs = templated("scheduler.enabled=false", mode, *values, namespace=namespace)
     del theirs["CustomResourceDefinition", "", "imageplatforms.multiarch-scheduler.io"]
-    assert ours == theirs
+    assert kustomized(overlay, components=components) == theirs
 
 
 @real
-def test_pull_secrets_may_be_read_everywhere_somewhere_or_nowhere() -> None:
+@pytest.mark.parametrize(
+    ("overlay", "values"),
+    [("base", []), ("sharing", ["sharing.enabled=true"]), ("with-expander", ["scheduler.grpc.enabled=true"])],
+)
+def test_the_component_does_without_pull_secrets_as_the_value_does(overlay: str, values: list[str]) -> None:
+    ours = kustomized(overlay, components=["without-pull-secrets"])
+    assert ours == templated("pullSecrets.mode=none", *values)
+    assert not [name for _, _, name in ours if name.endswith("pull-secrets")]
+    settings = ours["ConfigMap", NAMESPACE, NAMESPACE]["data"]["settings.yaml"]
+    assert settings["images"]["readPullSecrets"] is False
+
+
+@real
+def test_settings_in_which_the_component_finds_nothing_to_rewrite_are_refused(tmp_path: Path) -> None:
+    """Rather than read as if nobody had asked for anything."""
+    copied = shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    file = copied / "base" / "settings.yaml"
+    file.write_text(file.read_text().replace("readPullSecrets: true", ""))
+    made = kustomized("base", components=["without-pull-secrets"], manifests=copied)
+    settings = made["ConfigMap", NAMESPACE, NAMESPACE]["data"]["settings.yaml"]
+    with pytest.raises(InvalidSettings, match="readPullSecrets"):
+        parse_settings(yaml.safe_dump(settings), "settings.yaml")
+
+
+@real
+@pytest.mark.parametrize("program", ["scheduler", "extender", "expander"])
+def test_pull_secrets_may_be_read_everywhere_somewhere_or_nowhere(program: str) -> None:
+    only = [f"{each}.enabled={str(each == program).lower()}" for each in ("scheduler", "extender", "expander")]
     bindings = {
         mode: {
             (kind, namespace)
-            for kind, namespace, name in templated(f"pullSecrets.mode={mode}", "pullSecrets.namespaces={a,b}")
-            if name.endswith("pull-secrets") and kind.endswith("Binding")
+            for kind, namespace, name in templated(f"pullSecrets.mode={mode}", "pullSecrets.namespaces={a,b}", *only)
+            if name == f"multiarch-{program}-pull-secrets" and kind.endswith("Binding")
         }
         for mode in ("cluster", "namespaces", "none")
     }
@@ -63,7 +106,8 @@ def test_pull_secrets_may_be_read_everywhere_somewhere_or_nowhere() -> None:
         "namespaces": {("RoleBinding", "a"), ("RoleBinding", "b")},
         "none": set(),
     }
-    settings = templated("pullSecrets.mode=none")["ConfigMap", NAMESPACE, NAMESPACE]["data"]["settings.yaml"]
+    made = templated("pullSecrets.mode=none", *only)
+    settings = made["ConfigMap", NAMESPACE, f"multiarch-{program}"]["data"]["settings.yaml"]
     assert settings["images"] == {"readPullSecrets": False, "registries": {"allowLoopback": False}}
 
 
@@ -77,15 +121,43 @@ def test_profiles_get_a_file_of_their_own_beside_the_settings() -> None:
 
 
 @real
-def test_other_settings_make_other_pods() -> None:
+@pytest.mark.parametrize("program", ["scheduler", "extender", "expander"])
+def test_other_settings_make_other_pods(program: str) -> None:
+    folder = "" if program == "scheduler" else f"{program}/"
+
     def digest(*values: str) -> str:
-        settings = [word for value in values for word in ("--set", value)]
-        text = run("helm", "template", NAMESPACE, str(CHART), "--show-only", "templates/deployment.yaml", *settings)
+        settings = [word for value in (f"{program}.enabled=true", *values) for word in ("--set", value)]
+        only = f"templates/{folder}deployment.yaml"
+        text = run("helm", "template", NAMESPACE, str(CHART), "--show-only", only, *settings)
         (line,) = [line for line in text.splitlines() if "multiarch-scheduler.io/settings" in line]
         return line
 
     assert digest() == digest("monitoring.enabled=true")
-    assert digest() != digest("scheduler.settings.logging.level=debug")
+    assert digest() != digest(f"{program}.settings.logging.level=debug")
+    assert digest() != digest("pullSecrets.mode=none")
+
+
+@real
+def test_other_profiles_make_other_pods_too() -> None:
+    def annotations(*values: str) -> Any:
+        settings = [word for value in values for word in ("--set", value)]
+        only = "templates/deployment.yaml"
+        return yaml.safe_load(run("helm", "template", NAMESPACE, str(CHART), "--show-only", only, *settings))
+
+    assert annotations("scheduler.configuration.kind=A") != annotations("scheduler.configuration.kind=B")
+
+
+def test_every_value_is_shown_with_its_default_and_every_group_is_explained() -> None:
+    text = (CHART / "values.yaml").read_text()
+    schema = json.loads(SCHEMA.read_text())["properties"]
+    shown = yaml.safe_load(text)
+    assert shown.keys() == schema.keys() - {"global"}
+    for group, values in shown.items():
+        if isinstance(values, dict):
+            assert values.keys() == schema[group]["properties"].keys(), group
+    lines = text.splitlines()
+    unexplained = [line for before, line in itertools.pairwise(lines) if line[:1].isalpha() and before[:1] != "#"]
+    assert not unexplained
 
 
 @real

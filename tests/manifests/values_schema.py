@@ -49,7 +49,13 @@ def values_schema() -> dict[str, Any]:
                 pullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
             ),
             imagePullSecrets=STRINGS,
-            scheduler=_object(enabled=BOOLEAN, settings=settings, configuration=ANYTHING, **pods),
+            scheduler=_object(
+                enabled=BOOLEAN,
+                settings=settings,
+                configuration=ANYTHING,
+                grpc=_object(enabled=BOOLEAN, tlsSecret=NAME),
+                **pods,
+            ),
             extender=_object(
                 enabled=BOOLEAN,
                 delegated=BOOLEAN,
@@ -58,6 +64,8 @@ def values_schema() -> dict[str, Any]:
                 settings=extender_settings,
                 **pods,
             ),
+            expander=_object(enabled=BOOLEAN, tlsSecret=NAME, settings=settings, **pods),
+            grpcCallers={"type": "array", "items": ANYTHING},
             pullSecrets=_object(
                 mode={"enum": ["cluster", "namespaces", "none"]}, namespaces={"type": "array", "items": NAME}
             ),

@@ -1,5 +1,6 @@
+{{- /* Of an object of the program that is named. */}}
 {{- define "labels" -}}
-app.kubernetes.io/name: multiarch-scheduler
+app.kubernetes.io/name: {{ . }}
 app.kubernetes.io/part-of: multiarch-scheduler
 {{- end }}
 
@@ -7,33 +8,9 @@ app.kubernetes.io/part-of: multiarch-scheduler
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{- /* The settings file: what the operator says, over what the other values stand for. */}}
-{{- define "settings" -}}
-{{- $settings := dict "apiVersion" "multiarch-scheduler.io/v1alpha1" "kind" "SchedulerSettings" }}
-{{- if .Values.sharing.enabled }}
-{{- $_ := set $settings "sharing" (dict "enabled" true) }}
-{{- end }}
-{{- if eq .Values.pullSecrets.mode "none" }}
-{{- $_ := set $settings "images" (dict "readPullSecrets" false) }}
-{{- end }}
-{{- if .Values.scheduler.configuration }}
-{{- $_ := set $settings "schedulerConfiguration" "profiles.yaml" }}
-{{- end }}
-{{- mergeOverwrite $settings (deepCopy .Values.scheduler.settings) | toYaml }}
-{{- end }}
-
-{{- define "extender-labels" -}}
-app.kubernetes.io/name: multiarch-extender
-app.kubernetes.io/part-of: multiarch-scheduler
-{{- end }}
-
-{{- define "extender-settings" -}}
-{{- $settings := dict "apiVersion" "multiarch-scheduler.io/v1alpha1" "kind" "ExtenderSettings" }}
-{{- if .Values.extender.delegated }}
-{{- $_ := set $settings "answering" (dict "delegated" true) }}
-{{- end }}
-{{- if eq .Values.pullSecrets.mode "none" }}
-{{- $_ := set $settings "images" (dict "readPullSecrets" false) }}
-{{- end }}
-{{- mergeOverwrite $settings (deepCopy .Values.extender.settings) | toYaml }}
+{{- /* The rule of a NetworkPolicy that lets callers of gRPC in. */}}
+{{- define "grpc-callers" -}}
+- from: {{- toYaml .Values.grpcCallers | nindent 4 }}
+  ports:
+    - {port: grpc, protocol: TCP}
 {{- end }}
