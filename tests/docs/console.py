@@ -39,6 +39,10 @@ class Session:
 
     def run(self, command: str) -> str:
         """What the command prints, errors included."""
+        return self.tried(command)[1]
+
+    def tried(self, command: str) -> tuple[int, str]:
+        """The exit code, and what the command prints."""
         done = subprocess.run(
             ["bash", "-c", command],
             check=False,
@@ -52,7 +56,8 @@ class Session:
         text = done.stdout
         for word, shown in self.words.items():
             text = text.replace(word, shown)
-        return "".join(line.rstrip() + "\n" for line in text.splitlines()).strip("\n") + "\n" if text.strip() else ""
+        lines = "".join(line.rstrip() + "\n" for line in text.splitlines()).strip("\n")
+        return done.returncode, lines + "\n" if lines else ""
 
 
 def steps(text: str) -> Iterator[Step]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 IMAGES = {
     "arm64v8/nginx:latest": ("linux/arm64/v8",),
     "library/nginx:latest": ("linux/amd64", "linux/arm64/v8"),
+    "s390x/nginx:latest": ("linux/s390x",),
     "acme/app:2": ("linux/amd64", "linux/arm64/v8"),
 }
 """What the one registry holds that stands for all of them."""

@@ -1,0 +1,25 @@
+"""The pages for those who run the scheduler, each done from top to bottom after the README's installation."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster.documents.reader import ROOT
+from tests.docs.console import DOCS
+
+if TYPE_CHECKING:
+    from tests.cluster.documents.reader import Reader
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+INSTALLATION = re.sub(r"^\$ kubectl .*?(?=^```$)", "", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+"""The README up to the running scheduler."""
+
+
+@pytest.mark.parametrize("page", ["operations.md"])
+async def test_a_page_prints_and_does_what_it_says(page: str, reader: Reader) -> None:
+    assert len(await reader.follow(INSTALLATION)) == 2
+    assert await reader.follow((DOCS / page).read_text())
