@@ -98,7 +98,7 @@ class Bench:
                 self._console.print(f"{what}: {result}", soft_wrap=True)
 
     def _course(self, name: str, pods: int) -> Course:
-        return make_course(name, self._registry, self._wanted.nodes, {"measured": pods})
+        return make_course(name, self._registry, self._wanted.nodes, {"measured": pods, "placed": self._wanted.pods})
 
     def _contenders(self, number: int, floor: Contender | None = None) -> list[Contender]:
         """Of a round: another one begins each time."""
