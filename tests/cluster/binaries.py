@@ -57,7 +57,7 @@ def place(wanted: Recipe) -> Path:
 
 def binary(name: str) -> Path:
     """Path of the built binary `name`. Its other files lie beside it. Raises NotBuilt, saying how to build it."""
-    path = place(recipe(name)) / name
+    path = place(recipe(name)) / recipe(name).product
     if not path.exists():
         raise NotBuilt(f"{name} is not built: run `make real-binaries`, or `python -m tests.cluster.binaries {name}`")
     return path
@@ -66,19 +66,20 @@ def binary(name: str) -> Path:
 def build(wanted: Recipe, console: Console) -> Path:
     """Build `wanted` unless the cache has it, and return the binary's path."""
     home = place(wanted)
-    path = home / wanted.name
+    path = home / wanted.product
     if path.exists():
         return path
     with locked(home, lambda: console.print(f"waiting for another build of {wanted.name}")):
         if not path.exists():
             go = find_go(wanted.go_version, cache_directory(), console.print)
-            with replaced(home) as partial:
-                _compile(go, wanted, partial / wanted.name, console)
-                _collect(go, wanted, partial)
+            with replaced(home) as unfinished:
+                if wanted.command is not None:
+                    _compile(go, wanted, wanted.command, unfinished / wanted.product, console)
+                _collect(go, wanted, unfinished)
     return path
 
 
-def _compile(go: Path, wanted: Recipe, output: Path, console: Console) -> None:
+def _compile(go: Path, wanted: Recipe, source: str, output: Path, console: Console) -> None:
     command: list[str | Path] = [
         go,
         "build",
@@ -88,7 +89,7 @@ def _compile(go: Path, wanted: Recipe, output: Path, console: Console) -> None:
         wanted.linker_flags,
         "-o",
         output,
-        wanted.command,
+        source,
     ]
     title = f"{wanted.name} {wanted.version}"
     packages: list[str] = []
@@ -112,19 +113,22 @@ def _compile(go: Path, wanted: Recipe, output: Path, console: Console) -> None:
 
 
 def _collect(go: Path, wanted: Recipe, folder: Path) -> None:
-    """Copy the recipe's files out of the module's source, which `go build` has just downloaded."""
+    """Copy the recipe's files out of the module's source, whose go.sum proves what was downloaded."""
     if not wanted.files:
         return
-    found = subprocess.run(
-        [go, "list", "-m", "-f", "{{.Dir}}", wanted.source],
-        cwd=wanted.folder,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    _go(go, wanted, "mod", "download", wanted.source)
+    source = Path(_go(go, wanted, "list", "-m", "-f", "{{.Dir}}", wanted.source).strip())
     for file in wanted.files:
-        shutil.copyfile(Path(found.stdout.strip()) / file, folder / Path(file).name)
+        shutil.copyfile(source / file, folder / Path(file).name)
+
+
+def _go(go: Path, wanted: Recipe, *arguments: str) -> str:
+    done = subprocess.run(
+        [go, *arguments], cwd=wanted.folder, env=_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BuildFailed(f"{go} {' '.join(arguments)} for {wanted.name} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
 
 
 def _environment() -> dict[str, str]:
@@ -191,11 +195,11 @@ def main(names: tuple[str, ...], where: bool) -> None:
     chosen = _chosen(names)
     if where:
         for each in chosen:
-            path = place(each) / each.name
+            path = place(each) / each.product
             console.print(f"{each.name} {each.version} {path if path.exists() else 'not built'}")
         return
     began = time.monotonic()
-    missing = [each for each in chosen if not (place(each) / each.name).exists()]
+    missing = [each for each in chosen if not (place(each) / each.product).exists()]
     if missing:
         total = sum(each.seconds for each in missing)
         console.print(f"{len(missing)} binaries to build, about {total // 60 + 1} minutes on 2 cores")

@@ -5,7 +5,8 @@ dependency, and `go.sum` proves what was downloaded. The rows have a module each
 To move one to another version: `go get -tool <command>@<version> && go mod tidy` in its folder; Kubernetes also needs
 its `replace` lines moved, one for each staging module that its own `go.mod` replaces by a folder. Two are programs of
 ours on the same release, whose modules hold their source too: the oracle, in `tests/oracle/program/`, and the
-autoscaler that asks an expander, in `tests/rpc/program/`.
+autoscaler that asks an expander, in `tests/rpc/program/`. Of the Prometheus operator only files are wanted: its custom
+resources.
 
 Nothing runs here; `binaries` builds, and `toolchain` finds the Go to build with.
 """
@@ -37,6 +38,11 @@ _KWOK_STAGES = (
     "kustomize/stage/pod/fast/pod-delete.yaml",
 )
 
+_PROMETHEUS_RESOURCES = (
+    "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+    "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -63,7 +69,13 @@ class Recipe:
         return MODULES / self.module
 
     @property
-    def command(self) -> str:
+    def product(self) -> str:
+        """The file that is there once it is built."""
+        return self.name
+
+    @property
+    def command(self) -> str | None:
+        """What is compiled, if anything is."""
         return f"{self.source}/{self.package}" if self.package else self.source
 
     @property
@@ -121,6 +133,19 @@ class ProgramRecipe(Recipe):
         return *super().built_from, *sorted(self.folder.glob("*.go"))
 
 
+@dataclasses.dataclass(frozen=True)
+class FilesRecipe(Recipe):
+    """Files of a module's source, of which nothing is compiled; the first of them stands for all."""
+
+    @property
+    def product(self) -> str:
+        return Path(self.files[0]).name
+
+    @property
+    def command(self) -> None:
+        return None
+
+
 RECIPES = (
     Recipe("etcd", "etcd", "go.etcd.io/etcd/server/v3", "", 31),
     Recipe(
@@ -145,7 +170,15 @@ RECIPES = (
     Recipe("regctl", "regctl", "github.com/regclient/regclient", "cmd/regctl", 4),
     Recipe("helm", "helm", "helm.sh/helm/v4", "cmd/helm", 100),
     Recipe("promtool", "promtool", "github.com/prometheus/prometheus", "cmd/promtool", 186),
-    Recipe("kubeconform", "kubeconform", "github.com/yannh/kubeconform", "cmd/kubeconform", 2, needed=False),
+    Recipe("kubeconform", "kubeconform", "github.com/yannh/kubeconform", "cmd/kubeconform", 2),
+    FilesRecipe(
+        "prometheus-operator",
+        "prometheus-operator",
+        "github.com/prometheus-operator/prometheus-operator",
+        "",
+        1,
+        files=_PROMETHEUS_RESOURCES,
+    ),
 )
 
 

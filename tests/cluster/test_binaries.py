@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.cluster import recipes, toolchain
 from tests.cluster.binaries import BuildFailed, NotBuilt, binary, build, cache_directory
-from tests.cluster.recipes import RECIPES, ProgramRecipe, Recipe, recipe
+from tests.cluster.recipes import RECIPES, FilesRecipe, ProgramRecipe, Recipe, recipe
 from tests.cluster.toolchain import NoGo, find_go
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def test_each_binary_is_pinned_by_a_module_that_names_it(each: Recipe) -> None:
     sums = (each.folder / "go.sum").read_text()
     if isinstance(each, ProgramRecipe):
         assert each.folder / "main.go" in each.built_from
+    elif isinstance(each, FilesRecipe):
+        assert each.files
     else:
+        assert each.command is not None
         assert re.search(rf"^(tool)?\s+{re.escape(each.command)}$", go_mod, re.MULTILINE)
     assert f"{each.source} {each.version} h1:" in sums
     assert re.fullmatch(r"1\.\d+\.\d+", each.go_version)
@@ -133,6 +136,15 @@ def test_a_changed_source_of_our_own_program_is_another_binary(
 
     assert build(program, Console(quiet=True)) != before
     assert workshop.builds[-1].endswith(" .")
+
+
+def test_of_some_modules_only_files_are_wanted(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = FilesRecipe("stages", "tool", "example.com/tool", "", 1, files=("config/stage.yaml",))
+    monkeypatch.setattr(recipes, "RECIPES", (wanted,))
+
+    assert build(wanted, Console(quiet=True)).read_text() == "kind: Stage\n"
+    assert binary("stages").name == "stage.yaml"
+    assert not workshop.builds
 
 
 def test_two_builds_at_once_build_once(workshop: Workshop) -> None:
