@@ -19,7 +19,7 @@ INSTALLATION = re.sub(r"^\$ kubectl .*?(?=^```$)", "", (ROOT / "README.md").read
 """The README up to the running scheduler."""
 
 
-@pytest.mark.parametrize("page", ["operations.md"])
+@pytest.mark.parametrize("page", ["operations.md", "security.md"])
 async def test_a_page_prints_and_does_what_it_says(page: str, reader: Reader) -> None:
     assert len(await reader.follow(INSTALLATION)) == 2
     assert await reader.follow((DOCS / page).read_text())
