@@ -50,7 +50,7 @@ class Churn:
         self._nodes = nodes
         self._population = population
         self._dice = random.Random(seed)
-        self._rollouts = 0
+        self.rollouts = 0
         self._gone: set[str] = set()
         self.alive: set[str] = set()
         self.deleted: set[str] = set()
@@ -101,12 +101,12 @@ class Churn:
                 cordoned = {"spec": {"unschedulable": self._dice.random() < 0.5}}
                 await self._patch_a_node(cordoned)
             case 3:
-                await self._patch_a_node({"metadata": {"labels": {f"rollout-{self._rollouts}": "here"}}})
+                await self._patch_a_node({"metadata": {"labels": {f"rollout-{self.rollouts}": "here"}}})
 
     async def _roll_out(self) -> None:
-        self._rollouts += 1
+        self.rollouts += 1
         kind = self._dice.choice([ANYWHERE] * 6 + [ON_ARM] * 2 + [NOWHERE, GHOST])
-        tag = f"rollout-{self._rollouts}"
+        tag = f"rollout-{self.rollouts}"
         if kind.pushed:
             self._stage.images.push_index(kind.image.repository, tag, kind.image.platforms)
         pods = [self._a_replica(kind, tag, number) for number in range(self._some())]
@@ -140,7 +140,7 @@ class Churn:
         number = self._dice.randrange(len(self._nodes))
         old = self._nodes[number]
         architecture = old.partition("-")[0]
-        self._nodes[number] = f"{architecture}-{self._rollouts + len(self._nodes)}"
+        self._nodes[number] = f"{architecture}-{self.rollouts + len(self._nodes)}"
         await create(self._stage, [a_node(self._nodes[number], architecture)], NODES)
         await self._stage.client.delete(f"{NODES}/{old}")
         self._gone.add(old)
