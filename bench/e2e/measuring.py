@@ -126,7 +126,7 @@ async def _running(arena: Arena, contender: Contender, course: Course, progress:
         if contender.schedules:
             await arena.create(PODS, before, lambda count: progress(f"creating pods: {count:,}"))
             await _until_bound(arena, len(before), progress)
-            await asyncio.sleep(1.0)
+            await _until_quiet(arena, process, progress)
         yield process
     finally:
         await asyncio.to_thread(process.stop)
