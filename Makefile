@@ -55,7 +55,7 @@ bench: $(READY) ## measure the decision core, image look-ups, the expander and t
 	@$(BIN)/python -m bench.expander
 	@$(BIN)/python -m bench.service
 
-bench-e2e: real-binaries ## measure the service against kube-scheduler on a real control plane (25 minutes)
+bench-e2e: real-binaries ## measure the service against kube-scheduler on a real control plane (half an hour)
 	@$(BIN)/python -m bench.e2e $(ARGS)
 
 soak: $(READY) ## run the scheduler for half an hour in a cluster full of faults (ARGS="--minutes 5" for less)
