@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,11 +133,14 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
         await volumes_are_bound(stage, runnable.name)
         await room_is_made(stage, runnable.name)
         # Attempts that end in the words that the condition has already are counted in one event, by a PATCH.
-        architectures = itertools.cycle((b"riscv64", b"ppc64le"))
+        # A cordoned node that becomes able to run the image makes the scheduler try, and fail as before.
+        mainframe = stage.as_node(node("s390x-0", dataclasses.replace(AMD64_LINUX, architecture="s390x")))
+        await create(stage, [{**mainframe, "spec": {"unschedulable": True}}], "/api/v1/nodes")
 
         async def event_counted_on() -> bool:
-            relabel = b'{"metadata": {"labels": {"kubernetes.io/arch": "%s"}}}' % next(architectures)
-            await stage.client.patch("/api/v1/nodes/amd64-0", relabel, MERGE_PATCH)
+            for architecture in (b"riscv64", b"s390x"):
+                relabel = b'{"metadata": {"labels": {"kubernetes.io/arch": "%s"}}}' % architecture
+                await stage.client.patch("/api/v1/nodes/s390x-0", relabel, MERGE_PATCH)
             return ("events.k8s.io", "events", "patch") in used(control_plane, before)
 
         await eventually("the event's series is written", event_counted_on)

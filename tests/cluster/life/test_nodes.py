@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from tests.cluster.cluster_nodes import ClusterNodes
     from tests.cluster.control_plane import ControlPlane
-    from tests.cluster.kube_client import KubeClient
+    from tests.cluster.kube_client import KubeClient, Object
     from tests.cluster.place import Place
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 HOSTNAME = "kubernetes.io/hostname"
+NOT_READY = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "by the test"}
 SMALL = {"cpu": "1m", "memory": "1Mi"}
 """So small that the node is as empty as before."""
 SEEN_SECONDS = 1.0
@@ -40,15 +41,17 @@ async def stream(place: Place, cluster: ClusterNodes) -> AsyncIterator[Stream]:
 
 
 async def test_a_node_that_joins_takes_pods_once_it_is_ready(stream: Stream, cluster: ClusterNodes) -> None:
-    """A kubelet registers its node with labels, and the API server taints it until it is Ready."""
+    """A kubelet registers its node with labels and as not Ready yet; it is tainted until it is."""
     place = stream.place
-    await place.pod("picky", **SMALL, nodeSelector={HOSTNAME: "arm-1"})
+    await place.pod("picky", **SMALL, nodeSelector={HOSTNAME: "arm-late"})
     await place.waits("picky", "didn't match Pod's node affinity/selector")
-    await cluster.add(arm64_node("arm-1", simulated=False), ready=False)
+    late = arm64_node("arm-late", simulated=False)
+    late["status"]["conditions"] = [NOT_READY]
+    await cluster.add(late, ready=False)
     await place.until("told", "picky", lambda pod: "1 node(s) had untolerated taint(s)" in str(pod["status"]))
-    await played(place.kube, "arm-1")
+    await says(place.kube, "arm-late", {**NOT_READY, "status": "True", "reason": "KubeletReady"})
     await place.bound("picky")
-    await has_pods_of(stream, "arm-1")
+    await has_pods_of(stream, "arm-late")
 
 
 async def test_a_node_that_registers_with_taints_takes_only_pods_that_tolerate_them(
@@ -170,13 +173,17 @@ async def played(kube: KubeClient, name: str) -> None:
 async def not_ready(kube: KubeClient, name: str) -> None:
     """Its kubelet says so, and kwok has nothing to say against it."""
     await kube.patch("Node", name, {"metadata": {"annotations": {KWOK_ANNOTATION[0]: None}}})
-    path = await kube.path("v1", "Node", None, name)
-    ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "by the test"}
-    media_type = "application/strategic-merge-patch+json"
-    await kube.request("PATCH", f"{path}/status", {"status": {"conditions": [ready]}}, media_type)
+    await says(kube, name, NOT_READY)
 
     async def tainted() -> bool:
         taints = (await kube.get("Node", name))["spec"].get("taints", [])
         return any(taint["key"] == "node.kubernetes.io/not-ready" for taint in taints)
 
     await eventually(f"{name} is tainted", tainted)
+
+
+async def says(kube: KubeClient, name: str, ready: Object) -> None:
+    """The node's condition, as its kubelet writes it."""
+    path = await kube.path("v1", "Node", None, name)
+    change = {"status": {"conditions": [ready]}}
+    await kube.request("PATCH", f"{path}/status", change, "application/strategic-merge-patch+json")

@@ -22,11 +22,11 @@ HOSTNAME = "kubernetes.io/hostname"
 async def test_a_victim_is_told_why_has_its_grace_and_then_the_pod_is_bound(
     place: Place, cluster: ClusterNodes
 ) -> None:
-    await a_node_that_nobody_plays(cluster, place.kube, "one")
+    await a_node_that_nobody_plays(cluster, place.kube, "alone")
     await place.pod("low", cpu="6", priorityClassName="priority-1", terminationGracePeriodSeconds=25)
     await place.bound("low")
     await place.pod("high", cpu="6", priorityClassName="priority-10")
-    await place.until("nominated", "high", lambda pod: pod["status"].get("nominatedNodeName") == "one")
+    await place.until("nominated", "high", lambda pod: pod["status"].get("nominatedNodeName") == "alone")
     await place.until("going", "low", lambda pod: pod["metadata"].get("deletionTimestamp"))
 
     low, high = await place.get("low"), await place.get("high")
@@ -34,7 +34,7 @@ async def test_a_victim_is_told_why_has_its_grace_and_then_the_pod_is_bound(
     (target,) = [each for each in low["status"]["conditions"] if each["type"] == "DisruptionTarget"]
     assert (target["status"], target["reason"]) == ("True", "PreemptionByScheduler")
     assert target["message"] == "multiarch-scheduler: preempting to accommodate a higher priority pod"
-    assert await notes(place, "low", "Preempted") == [f"Preempted by pod {high['metadata']['uid']} on node one"]
+    assert await notes(place, "low", "Preempted") == [f"Preempted by pod {high['metadata']['uid']} on node alone"]
     assert "nodeName" not in high["spec"]
 
     await ends(place, "low")
@@ -105,11 +105,11 @@ async def test_a_pod_goes_to_the_node_that_it_is_nominated_to_though_another_one
 
 
 async def test_nobody_of_lower_priority_takes_the_room_that_is_being_made(place: Place, cluster: ClusterNodes) -> None:
-    await a_node_that_nobody_plays(cluster, place.kube, "one")
+    await a_node_that_nobody_plays(cluster, place.kube, "alone")
     await place.pod("low", cpu="6", priorityClassName="priority-1", terminationGracePeriodSeconds=60)
     await place.bound("low")
     await place.pod("high", cpu="7", priorityClassName="priority-10")
-    await place.until("nominated", "high", lambda pod: pod["status"].get("nominatedNodeName") == "one")
+    await place.until("nominated", "high", lambda pod: pod["status"].get("nominatedNodeName") == "alone")
     for name, cpu in (("late", "2"), ("small", "1")):  # there is room for both beside the victim
         await place.pod(name, cpu=cpu, priorityClassName="priority-5")
         await place.waits(name, "Insufficient cpu")
@@ -120,15 +120,15 @@ async def test_nobody_of_lower_priority_takes_the_room_that_is_being_made(place:
 
 
 async def test_a_pod_loses_its_nomination_to_one_of_higher_priority(place: Place, cluster: ClusterNodes) -> None:
-    await a_node_that_nobody_plays(cluster, place.kube, "one")
+    await a_node_that_nobody_plays(cluster, place.kube, "alone")
     for name, cpu, priority in (("low", "4", 2), ("lower", "3", 1)):
         await place.pod(name, cpu=cpu, priorityClassName=f"priority-{priority}", terminationGracePeriodSeconds=60)
         await place.bound(name)
     await place.pod("middle", cpu="4", priorityClassName="priority-5")
-    await place.until("nominated", "middle", lambda pod: pod["status"].get("nominatedNodeName") == "one")
+    await place.until("nominated", "middle", lambda pod: pod["status"].get("nominatedNodeName") == "alone")
     await place.until("going", "lower", lambda pod: pod["metadata"].get("deletionTimestamp"))
     await place.pod("high", cpu="8", priorityClassName="priority-10")
-    await place.until("nominated", "high", lambda pod: pod["status"].get("nominatedNodeName") == "one")
+    await place.until("nominated", "high", lambda pod: pod["status"].get("nominatedNodeName") == "alone")
     await place.until("nominated no more", "middle", lambda pod: not pod["status"].get("nominatedNodeName"))
     await place.until("going", "low", lambda pod: pod["metadata"].get("deletionTimestamp"))
     for name in ("low", "lower"):
