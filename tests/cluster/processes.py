@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -148,16 +149,23 @@ def _reaper() -> _Reaper:
     return _Reaper()
 
 
+_given: deque[int] = deque(maxlen=100)
+
+
 def free_port() -> int:
     """A free TCP port of the loopback, for a server that cannot choose its own.
 
     Taken from below the range that the kernel gives to clients: a port that it gave us could be lent to an outgoing
-    connection before the server binds it, and the tests open thousands.
+    connection before the server binds it, and the tests open thousands. One that was given lately is not given
+    again: whoever asks for two has bound neither yet.
     """
     for _ in range(1000):
         port = random.randint(20_000, 32_000)
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
+            _given.append(port)
             return port
     raise RuntimeError("no free port between 20000 and 32000 on 127.0.0.1")
