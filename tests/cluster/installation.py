@@ -36,11 +36,19 @@ def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
     return done.stdout
 
 
-def requests(control_plane: ControlPlane, account: str = ACCOUNT) -> list[dict[str, Any]]:
-    """What the scheduler's account (or another one) asked of the API server, answered."""
+def no_rights(control_plane: ControlPlane) -> None:
+    """Whatever roles and bindings somebody applied for our programs are gone."""
+    kinds = "clusterroles,clusterrolebindings,roles,rolebindings"
+    kubectl(
+        control_plane, "delete", kinds, "--all-namespaces", "--selector=app.kubernetes.io/part-of=multiarch-scheduler"
+    )
+
+
+def requests(control_plane: ControlPlane, account: str = ACCOUNT, before: int = 0) -> list[dict[str, Any]]:
+    """What the scheduler's account (or another one) asked of the API server, answered; after the first ``before``."""
     return [
         event
-        for event in control_plane.audit_events()
+        for event in control_plane.audit_events()[before:]
         if event["user"]["username"] == account and event["stage"] == "ResponseComplete" and "objectRef" in event
     ]
 

@@ -1,51 +1,77 @@
-"""The chart on the real API server: installed, upgraded and removed by helm; the scheduler runs as it was installed."""
+"""The chart on the real API server: installed, upgraded and removed by helm; programs run as they were installed."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 import subprocess
+import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
-from scheduler.sandbox.demo import create
-from scheduler.sandbox.nodes import scenario_nodes
-from scheduler.sandbox.process import scheduler_process
-from scheduler.sandbox.scenario import ARM_NODES, IMAGES, Workload
+from tests.cluster.at_work import all_of, each_does_its_work, the_scenario
 from tests.cluster.binaries import binary
-from tests.cluster.installation import NAME, kubectl, outside, requests
+from tests.cluster.installation import NAME, kubectl, no_rights
 from tests.cluster.kube_client import ApiFailure
-from tests.cluster.stage import RealStage, real_stage
-from tests.scenarios.walking import PODS, all_bound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from tests.cluster.at_work import Program
     from tests.cluster.control_plane import ControlPlane
     from tests.cluster.images import Publisher
+    from tests.cluster.installed import Installed
     from tests.cluster.kube_client import KubeClient
     from tests.cluster.kwok import Kwok
+    from tests.cluster.stage import RealStage
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 CHART = Path(__file__).parents[2] / "manifests" / "chart"
-SHARING = CHART.with_name("sharing")
-"""Holds all that other tests may have applied."""
-INFERENCE = Workload("inference", ("shop/inference:0.9",), 1, frozenset(ARM_NODES))
+SCHEDULER, EXTENDER, EXPANDER = ((f"multiarch-{each}", NAME) for each in ("scheduler", "extender", "expander"))
+RELEASES: dict[str, tuple[list[str], list[Program]]] = {
+    "as it is": ([], [SCHEDULER]),
+    "with sharing": (["sharing.enabled=true"], [SCHEDULER]),
+    "without secrets": (["pullSecrets.mode=none"], [SCHEDULER]),
+    "with secrets of namespaces": (["pullSecrets.mode=namespaces", "pullSecrets.namespaces={default}"], [SCHEDULER]),
+    "with gRPC": (["scheduler.grpc.enabled=true"], [SCHEDULER]),
+    "with opt-in": (["optIn.enabled=true", "scheduler.networkPolicy=false"], [SCHEDULER]),
+    "the extender": (["scheduler.enabled=false", "extender.enabled=true"], [EXTENDER]),
+    "delegated": (["scheduler.enabled=false", "extender.enabled=true", "extender.delegated=true"], [EXTENDER]),
+    "the expander": (["scheduler.enabled=false", "expander.enabled=true"], [EXPANDER]),
+    "everything": (
+        [
+            *(f"{part}.enabled=true" for part in ("extender", "expander", "sharing", "optIn", "monitoring")),
+            "monitoring.dashboard=true",
+            "scheduler.grpc.enabled=true",
+        ],
+        [SCHEDULER, EXTENDER, EXPANDER],
+    ),
+}
+"""What is set, and the programs that are installed by it."""
+
+
+@pytest.fixture(scope="module")
+def empty(control_plane: ControlPlane) -> ControlPlane:
+    """Nothing of ours is there but custom resources, nor what other tests have applied; Prometheus's kinds are."""
+    no_rights(control_plane)
+    policies = "mutatingadmissionpolicies,mutatingadmissionpolicybindings"
+    kubectl(control_plane, "delete", policies, "--selector=app.kubernetes.io/part-of=multiarch-scheduler")
+    namespaces = (NAME, "multiarch-extender", "multiarch-expander")
+    kubectl(control_plane, "delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=60s")
+    kubectl(control_plane, "apply", "--server-side", "--filename", str(binary("prometheus-operator").parent))
+    return control_plane
 
 
 @pytest.fixture
-async def stage(control_plane: ControlPlane, kwok: Kwok, publisher: Publisher) -> AsyncIterator[RealStage]:
-    """The scenario's nodes and images, and no scheduler."""
+async def stage(empty: ControlPlane, kwok: Kwok, publisher: Publisher) -> AsyncIterator[RealStage]:
     assert kwok.alive
-    async with real_stage(control_plane, publisher) as stage:
-        await create(stage, map(stage.as_node, scenario_nodes()), "/api/v1/nodes")
-        for image in IMAGES:
-            stage.push(image)
-        try:
-            yield stage
-        finally:
-            await stage.clear()
+    async with the_scenario(empty, publisher) as stage:
+        yield stage
 
 
 def helm(control_plane: ControlPlane, *arguments: str) -> str:
@@ -56,35 +82,47 @@ def helm(control_plane: ControlPlane, *arguments: str) -> str:
 
 
 @pytest.fixture
-def release(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+def release(empty: ControlPlane) -> Iterator[ControlPlane]:
     """Nothing is installed, and whatever a test installs is removed."""
-    kubectl(control_plane, "delete", "--kustomize", str(SHARING), "--ignore-not-found")
-    yield control_plane
-    helm(control_plane, "uninstall", NAME, "--ignore-not-found", "--wait")
+    yield empty
+    helm(empty, "uninstall", NAME, "--ignore-not-found", "--wait")
 
 
-@pytest.mark.parametrize(
-    "values",
-    [[], ["sharing.enabled=true"], ["pullSecrets.mode=none"], ["optIn.enabled=true", "scheduler.networkPolicy=false"]],
-    ids=["as it is", "with sharing", "without secrets", "with opt-in"],
-)
-async def test_the_scheduler_runs_as_helm_installs_it(
-    stage: RealStage, release: ControlPlane, kube: KubeClient, tmp_path: Path, values: list[str]
+@pytest.mark.parametrize("wanted", RELEASES)
+async def test_what_helm_installs_does_its_work(
+    stage: RealStage, release: ControlPlane, kube: KubeClient, tmp_path: Path, wanted: str
 ) -> None:
-    settings = [word for value in values for word in ("--set", value)]
-    notes = helm(release, "install", NAME, str(CHART), "--create-namespace", *settings)
-    assert "kubectl imageplatform explain pod web" in notes
-    before = len(requests(release))
-    (tmp_path / "settings.yaml").write_text(outside((await kube.get("ConfigMap", NAME, NAME))["data"]["settings.yaml"]))
-    token = await kube.service_account_token(NAME, NAME)
-    kubeconfig = release.admin.as_user("scheduler", token).write_kubeconfig(tmp_path / "account.kubeconfig", NAME)
-    option = f"--config={tmp_path / 'settings.yaml'}"
-    async with scheduler_process(kubeconfig, tmp_path / "scheduler.log", option, leader_elect=True):
-        await create(stage, INFERENCE.pods(stage.registry, NAME), PODS)
-        (pod,) = await all_bound(stage, "inference", 1)
-        assert pod.spec.node_name in ARM_NODES
-    refused = [event for event in requests(release)[before:] if event["responseStatus"]["code"] == 403]
-    assert not refused, refused[0]
+    values, programs = RELEASES[wanted]
+    notes = helm(release, "install", NAME, str(CHART), "--create-namespace", *settings(values))
+    async with all_of(programs, release, kube, tmp_path) as running:
+        await each_does_its_work(running, stage)
+        tests = list(yaml.safe_load_all(helm(release, "get", "hooks", NAME)))
+        assert {test["metadata"]["name"] for test in tests} == {f"{name}-test-ready" for name in running}
+        for test in tests:
+            await answers_as_helm_asks(test, running[test["metadata"]["name"].removesuffix("-test-ready")], kube)
+    for name, words in (
+        ("multiarch-scheduler", "kubectl imageplatform explain pod web"),
+        ("multiarch-extender", "multiarch-extender config --mode"),
+        ("multiarch-expander", "--grpc-expander-url=multiarch-expander.multiarch-scheduler.svc:10262"),
+    ):
+        assert (words in notes) is ((name, NAME) in programs)
+
+
+async def answers_as_helm_asks(test: dict[str, Any], program: Installed, kube: KubeClient) -> None:
+    """The test's command, run outside a pod: the name and port of the Service are the only things that differ."""
+    (container,) = test["spec"]["containers"]
+    python, option, script = container["command"]
+    ((service, port),) = re.findall(rf"(http://{program.name}\.{NAME}:(\d+))", script)
+    ports = (await kube.get("Service", program.name, NAME))["spec"]["ports"]
+    assert int(port) in {each["port"] for each in ports}
+    assert python == "python"
+    command = [sys.executable, option, script.replace(service, program.health)]
+    done = await asyncio.to_thread(partial(subprocess.run, command, check=True, capture_output=True, timeout=20))
+    assert b"ok" in done.stdout
+
+
+def settings(values: list[str]) -> list[str]:
+    return [word for value in values for word in ("--set", value)]
 
 
 async def test_an_upgrade_changes_what_was_asked_for_and_an_end_leaves_nothing_but_what_was_learnt(

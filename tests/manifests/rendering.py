@@ -33,13 +33,28 @@ def kustomized(*overlays: str, components: Iterable[str] = (), manifests: Path =
 def kustomize(*overlays: str, components: Iterable[str] = (), manifests: Path = MANIFESTS) -> str:
     """What kustomize writes of an overlay over these folders, with components."""
     with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder).resolve()
-        kustomization = {
-            "resources": [os.path.relpath(manifests / each, here) for each in overlays],
-            "components": [os.path.relpath(manifests / each, here) for each in components],
-        }
-        (here / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-        return run("kubectl", "kustomize", str(here))
+        written_kustomization(Path(folder), *overlays, components=components, manifests=manifests)
+        return run("kubectl", "kustomize", folder)
+
+
+def written_kustomization(
+    folder: Path, *overlays: str, components: Iterable[str] = (), manifests: Path = MANIFESTS
+) -> None:
+    """An overlay in this folder, as a user writes one."""
+    here = folder.resolve()
+    kustomization = {
+        "resources": [os.path.relpath(manifests / each, here) for each in overlays],
+        "components": [os.path.relpath(manifests / each, here) for each in components],
+    }
+    (here / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+
+
+def overlays() -> list[str]:
+    """All folders that can be applied by themselves."""
+    found = ((file, yaml.safe_load(file.read_text())) for file in MANIFESTS.rglob("kustomization.yaml"))
+    return sorted(
+        str(file.parent.relative_to(MANIFESTS)) for file, document in found if document["kind"] == "Kustomization"
+    )
 
 
 def templated(*values: str, namespace: str = NAMESPACE) -> dict[Key, Object]:

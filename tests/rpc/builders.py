@@ -25,10 +25,17 @@ def node_bytes(
     ).SerializeToString()
 
 
-def pod_bytes(name: str, *images: str, os: str = "", secrets: Iterable[str] = (), runtime_class: str = "") -> bytes:
+def pod_bytes(
+    name: str,
+    *images: str,
+    os: str = "",
+    secrets: Iterable[str] = (),
+    runtime_class: str = "",
+    namespace: str = "shop",
+) -> bytes:
     """A v1.Pod with a container for each image."""
     return pb.Pod(
-        metadata=pb.ObjectMeta(name=name, namespace="shop", uid=f"uid-{name}"),
+        metadata=pb.ObjectMeta(name=name, namespace=namespace, uid=f"uid-{name}"),
         spec=pb.PodSpec(
             containers=[pb.Container(name=f"c{number}", image=image) for number, image in enumerate(images)],
             imagePullSecrets=[pb.LocalObjectReference(name=secret) for secret in secrets],
