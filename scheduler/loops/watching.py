@@ -141,7 +141,8 @@ class NamespaceWatch:
 class PodWatch:
     """The handler of the pod reflector, whose pages go to ``listed``.
 
-    ``scheduler_names``: the names by which pods ask for this scheduler. ``resolve`` is called with each pod whose images the queue waits for.
+    ``scheduler_names``: the names by which pods ask for this scheduler. ``resolve`` is called with each pod whose
+    images the queue waits for.
     """
 
     def __init__(
