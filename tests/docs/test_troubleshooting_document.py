@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import importlib
 import pkgutil
 import re
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from scheduler import plugins
 from scheduler.framework.status import Rejection
@@ -23,13 +16,7 @@ from scheduler.images.pod_images import Misfit, ResolvedImage
 from scheduler.images.runtime import Runtime
 from scheduler.images.verdict import Cause, PodVerdict
 from scheduler.plugins.node_resources_fit import TOO_MANY_PODS
-from scheduler.sandbox.demo import create, settled
-from scheduler.sandbox.nodes import scenario_nodes
-from scheduler.sandbox.process import scheduler_process
-from scheduler.sandbox.scenario import IMAGES, WORKLOADS
-from scheduler.sandbox.stage import sandbox_stage
-from tests.cluster.binaries import binary
-from tests.docs.console import DOCS, Session, agrees, steps
+from tests.docs.console import DOCS
 from tests.images.builders import (
     AMD64,
     AMD64_NODE,
@@ -50,7 +37,6 @@ from tests.images.builders import (
 
 PAGE = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
 APP = "shop/app:1"
-REGISTRY = "hub.example:443"
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -135,32 +121,3 @@ def test_every_reason_of_a_plugin_is_explained_and_none_that_there_is_not() -> N
 def test_the_list_at_the_top_is_the_parts() -> None:
     parts = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)[1:]
     assert [text.replace("`", "") for text in re.findall(r"^- \[(.+?)\]\(#", PAGE, re.MULTILINE)] == parts
-
-
-@contextlib.asynccontextmanager
-async def demo_with_a_scheduler(folder: Path) -> AsyncIterator[Session]:
-    """The demo's cluster, one pod of each workload, all of them placed or told why not."""
-    async with sandbox_stage(folder) as stage:
-        await create(stage, scenario_nodes(), "/api/v1/nodes")
-        for image in IMAGES:
-            stage.push(image)
-        async with scheduler_process(stage.kubeconfig, folder / "scheduler.log") as scheduler:
-            for workload in WORKLOADS:
-                pods = workload.pods(stage.registry, "multiarch-scheduler")[:1]
-                await create(stage, pods, "/api/v1/namespaces/default/pods")
-            await settled(stage, scheduler)
-            (folder / "programs").mkdir()
-            (folder / "programs" / "kubectl").symlink_to(binary("kubectl"))
-            path = f"{folder / 'programs'}:{Path(sys.executable).parent}:/usr/bin:/bin"
-            environment = {"PATH": path, "KUBECONFIG": str(stage.kubeconfig), "HOME": str(folder), "COLUMNS": "110"}
-            yield Session(folder, environment, {stage.registry: REGISTRY})
-
-
-@pytest.mark.real
-@pytest.mark.timeout(120)
-async def test_its_commands_print_what_it_shows(tmp_path: Path) -> None:
-    async with demo_with_a_scheduler(tmp_path) as session:
-        for step in steps(PAGE):
-            code, printed = await asyncio.to_thread(session.tried, step.command)
-            assert agrees(step.shown, printed), f"$ {step.command}\n{printed}"
-            assert code == 0, step.command

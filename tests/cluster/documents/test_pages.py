@@ -23,3 +23,7 @@ INSTALLATION = re.sub(r"^\$ kubectl .*?(?=^```$)", "", (ROOT / "README.md").read
 async def test_a_page_prints_and_does_what_it_says(page: str, reader: Reader) -> None:
     assert len(await reader.follow(INSTALLATION)) == 2
     assert await reader.follow((DOCS / page).read_text())
+
+
+async def test_what_is_known_of_images_is_shared_and_declared_as_the_page_says(reader: Reader) -> None:
+    assert await reader.follow((DOCS / "sharing.md").read_text())
