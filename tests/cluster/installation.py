@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,15 @@ def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def know_prometheus(control_plane: ControlPlane) -> None:
+    """The API server knows the kinds of the Prometheus operator that we make objects of."""
+    kubectl(control_plane, "apply", "--server-side", "--filename", str(binary("prometheus-operator").parent))
+    deadline = time.monotonic() + 30
+    while kubectl(control_plane, "api-resources", "--api-group=monitoring.coreos.com", "--output=name").count("\n") < 2:
+        assert time.monotonic() < deadline, "the custom resources are not served"
+        time.sleep(0.2)
 
 
 def no_rights(control_plane: ControlPlane) -> None:

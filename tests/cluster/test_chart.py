@@ -15,7 +15,7 @@ import yaml
 
 from tests.cluster.at_work import all_of, each_does_its_work, the_scenario
 from tests.cluster.binaries import binary
-from tests.cluster.installation import NAME, kubectl, no_rights
+from tests.cluster.installation import NAME, know_prometheus, kubectl, no_rights
 from tests.cluster.kube_client import ApiFailure
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def empty(control_plane: ControlPlane) -> ControlPlane:
     kubectl(control_plane, "delete", policies, "--selector=app.kubernetes.io/part-of=multiarch-scheduler")
     namespaces = (NAME, "multiarch-extender", "multiarch-expander")
     kubectl(control_plane, "delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=60s")
-    kubectl(control_plane, "apply", "--server-side", "--filename", str(binary("prometheus-operator").parent))
+    know_prometheus(control_plane)
     return control_plane
 
 

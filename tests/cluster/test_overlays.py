@@ -13,9 +13,8 @@ import pytest
 from scheduler.sandbox.demo import create
 from scheduler.sandbox.scenario import ARM64, ScenarioImage
 from tests.cluster.at_work import all_of, best_options, each_does_its_work, the_scenario
-from tests.cluster.binaries import binary
 from tests.cluster.images import Publisher
-from tests.cluster.installation import kubectl, no_rights, pull_secret, requests, used
+from tests.cluster.installation import know_prometheus, kubectl, no_rights, pull_secret, requests, used
 from tests.cluster.installed import granted
 from tests.cluster.registry import Registry
 from tests.manifests.rendering import MANIFESTS, overlays, written_kustomization
@@ -52,9 +51,7 @@ PRIVATE = ScenarioImage("private/inference", "1", (ARM64,))
 @pytest.fixture(scope="module")
 def cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """What is applied, each over the one before, is removed at the end."""
-    kubectl(control_plane, "apply", "--server-side", "--filename", str(binary("prometheus-operator").parent))
-    crds = ("crd/servicemonitors.monitoring.coreos.com", "crd/prometheusrules.monitoring.coreos.com")
-    kubectl(control_plane, "wait", "--for=condition=Established", "--timeout=30s", *crds)
+    know_prometheus(control_plane)
     for _, namespace in (SCHEDULER, EXTENDER, EXPANDER):
         if not kubectl(control_plane, "get", "namespace", namespace, "--ignore-not-found"):
             kubectl(control_plane, "create", "namespace", namespace)
