@@ -27,16 +27,16 @@ from scheduler.cluster.disruption_budgets import DisruptionBudgets
 from scheduler.cluster.importance import Importance, importance
 from scheduler.cluster.node_table import NodeTable
 from scheduler.cluster.nominations import Nominations
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_class import PodClasses
 from scheduler.cluster.pod_info import PodInfo, uid_of
-from scheduler.cluster.ports import HostPort, host_ports
-from scheduler.cluster.requests import PodRequests, pod_requests
-from scheduler.cluster.selection.carried_terms import CarriedTerm, CarriedTerms
+from scheduler.cluster.ports import host_ports
+from scheduler.cluster.requests import pod_requests
+from scheduler.cluster.selection.carried_terms import CarriedTerms
 from scheduler.cluster.selection.matchers import Matchers
 from scheduler.cluster.selection.namespaces import NamespaceLabels
 from scheduler.cluster.selection.workloads import Workloads
-from scheduler.cluster.shapes import PodShape
-from scheduler.cluster.volumes.pod_volumes import PodVolumes, pod_volumes
+from scheduler.cluster.volumes.pod_volumes import pod_volumes
 
 FINISHED = frozenset({"Succeeded", "Failed"})
 """Phases in which a pod takes nothing of its node any more."""
@@ -44,39 +44,6 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 
 _LET_GO = Pod(metadata=ObjectMeta(name=""))
 """In the place of a pod that was not kept."""
-
-
-class PlacedPod:
-    """What must be known of a pod to take it off its node again, and the pod, which may become a victim."""
-
-    __slots__ = ("node", "pod", "ports", "requests", "shape", "terms", "volumes")
-
-    def __init__(
-        self,
-        pod: Pod,
-        node: str,
-        requests: PodRequests,
-        ports: tuple[HostPort, ...],
-        volumes: PodVolumes,
-        shape: PodShape,
-        terms: tuple[CarriedTerm, ...],
-    ) -> None:
-        self.pod = pod
-        self.node = node
-        self.requests = requests
-        self.ports = ports
-        self.volumes = volumes
-        self.shape = shape
-        self.terms = terms
-
-    def counts_like(self, other: PlacedPod) -> bool:
-        """Neither volumes nor terms are looked at: those of a pod never change."""
-        return (
-            self.node == other.node
-            and self.shape is other.shape
-            and self.requests == other.requests
-            and self.ports == other.ports
-        )
 
 
 class Cache:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,8 @@ from scheduler.cluster.change_log import ChangeLog
 from scheduler.cluster.columns import Amounts, Ids, RowIndexes
 from scheduler.cluster.disruption_budgets import DisruptionBudgets
 from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.requests import PODS
-
-if TYPE_CHECKING:
-    from scheduler.cluster.cache import PlacedPod
 
 NOT_STARTED = sys.maxsize
 """Later than any time: a pod that has not started counts as started now."""

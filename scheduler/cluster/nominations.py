@@ -7,12 +7,9 @@ Owns who is nominated where (upstream: ``pkg/scheduler/backend/queue/nominator.g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from scheduler.cluster.change_log import ChangeLog
-
-if TYPE_CHECKING:
-    from scheduler.cluster.cache import PlacedPod
+from scheduler.cluster.placed_pod import PlacedPod
 
 
 class Nominations:

@@ -32,9 +32,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.cache import Cache
 from scheduler.cluster.columns import ID, Ids, Mask, RowIndexes, Rows, count
 from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.status import Rejection

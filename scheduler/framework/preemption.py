@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.cache import Cache
 from scheduler.cluster.importance import NOT_STARTED, importance, started
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.post_filter import Candidate
 from scheduler.framework.status import Code, Rejection

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.cache import Cache
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.plan import FIRST_FILTER, NARROWED_OUT, PASSED, counter_filters, fact_filters
 from scheduler.framework.plugin import CounterFilter, FilterPlugin, PluginState

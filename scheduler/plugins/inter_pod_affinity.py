@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.cache import Cache
 from scheduler.cluster.columns import Ids, Mask, RowIndexes
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.cluster.selection.carried_terms import CarriedTerm, Role
 from scheduler.cluster.selection.domains import DomainCounts

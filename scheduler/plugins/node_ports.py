@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from scheduler.api.pod import Pod
-from scheduler.cluster.cache import PlacedPod
 from scheduler.cluster.columns import Ids, Mask, Rows
 from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.ports import host_ports
 from scheduler.framework.plugin import SKIP, CounterFilter, PreFilterAnswer, same_for_all

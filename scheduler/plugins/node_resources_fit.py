@@ -12,9 +12,9 @@ import numpy as np
 
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
-from scheduler.cluster.cache import PlacedPod
 from scheduler.cluster.columns import AMOUNT, Amounts, Ids, Mask, Rows, count
 from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.requests import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, pod_requests
 from scheduler.cluster.resources import CPU_COLUMN, MEMORY_COLUMN, PODS_COLUMN, ResourceColumns, read_amount

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scheduler.api.node import Node
 from scheduler.api.pod import Pod
 from scheduler.api.selectors import InvalidSelector
-from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.cache import Cache
 from scheduler.cluster.columns import Ids, Mask, RowIndexes
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.plugin import SKIP, ClusterPlugin, Leaving, PluginState, PreFilterAnswer, Scores, Skip

@@ -11,9 +11,10 @@ import numpy as np
 
 from scheduler.api.pod import Pod
 from scheduler.api.storage import PersistentVolumeClaim
-from scheduler.cluster.cache import Cache, PlacedPod
+from scheduler.cluster.cache import Cache
 from scheduler.cluster.columns import Ids, Rows
 from scheduler.cluster.node_table import NodeTable
+from scheduler.cluster.placed_pod import PlacedPod
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.cluster.volumes.disks import disks
