@@ -26,16 +26,38 @@ class Figure:
     form: str = "{}"
 
 
+AT_5000 = r"^\| {} \| ([\d,]+) \| [\d,]+ \| [\d,]+ \|$"
+PER_CPU_SECOND = r"^\| {} \| multiarch-scheduler \|(?: [^|]*\|){{3}} \*{{0,2}}([\d.]+ x)\*{{0,2}} \|"
+"""Rows of tables that bench.core and bench.e2e write; the workload is to be filled in."""
+
 FIGURES = (
+    Figure("decisions a second at 5,000 nodes: simple pods", "benchmarks.md", AT_5000.format("simple pods, one class")),
     Figure(
-        "pods bound a second by the whole process, 5,000 nodes",
+        "decisions a second at 5,000 nodes: topology spread",
         "benchmarks.md",
-        r"^\| pods bound a second [^|]*\| ([\d,]+) \|$",
+        AT_5000.format("topology spread: zones hard, hosts soft"),
     ),
     Figure(
-        "CPU per pod: watch, image, decision, binding, event",
-        "benchmarks.md",
-        r"^\| CPU per pod[^|]*\| ([\d,.]+ us) \|$",
+        "pods bound per CPU second of scheduler, API server and etcd, by kube-scheduler's: simple pods",
+        "benchmarks-e2e.md",
+        PER_CPU_SECOND.format("simple pods, one class"),
+    ),
+    Figure(
+        "the same: node affinity, taints and platforms",
+        "benchmarks-e2e.md",
+        PER_CPU_SECOND.format("node affinity, taints and platforms"),
+    ),
+    Figure(
+        "from a pod's creation to its binding at 150 pods a second, median",
+        "benchmarks-e2e.md",
+        r"^\| 150 \| multiarch-scheduler \| ([\d,.]+) \|",
+        "{} ms",
+    ),
+    Figure(
+        "the same for kube-scheduler",
+        "benchmarks-e2e.md",
+        r"^\| 150 \| kube-scheduler \| ([\d,.]+) \|",
+        "{} ms",
     ),
     Figure(
         "most memory with 5,000 nodes and 9,000 pods",
