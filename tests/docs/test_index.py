@@ -29,6 +29,12 @@ RUN_BY = {
 }
 """Page with console blocks -> the test that runs them."""
 
+FOR_ADMINISTRATORS = {
+    "docs/autoscaler.md": "tests/cluster/documents/test_pages.py"
+    "::test_what_the_page_about_autoscalers_applies_and_creates_is_taken",
+}
+"""Page with commands after a ``#`` instead of a ``$``, which print what is not shown -> the test that runs them."""
+
 NOT_RUN = {
     ("README.md", "make demo"): "they make a virtual environment; `make demo` is what tests/e2e/test_demo.py runs",
     ("docs/operations.md", "kubectl --namespace multiarch-scheduler exec"): "kwok's pods run no program to enter;"
@@ -97,7 +103,12 @@ def test_every_page_with_commands_has_a_test_that_runs_them() -> None:
     assert {name_of(page) for page in PAGES if blocks(page, "console")} == set(RUN_BY)
 
 
-@pytest.mark.parametrize(("page", "test"), RUN_BY.items())
+def test_every_page_with_commands_for_administrators_has_a_test_too() -> None:
+    shown = {name_of(page) for page in PAGES for block in blocks(page, "console") if re.match(r"# \w", block)}
+    assert shown == set(FOR_ADMINISTRATORS)
+
+
+@pytest.mark.parametrize(("page", "test"), [*RUN_BY.items(), *FOR_ADMINISTRATORS.items()])
 def test_the_test_of_a_page_is_there_and_reads_it(page: str, test: str) -> None:
     file, name = test.split("::")
     assert name in functions(ROOT / file)

@@ -76,6 +76,12 @@ class Reader:
             done.append(step.command)
         return done
 
+    async def carry_out(self, command: str) -> str:
+        """A command that the page shows without what it prints: it must succeed."""
+        code, printed = await asyncio.to_thread(self._session.tried, command)
+        assert code == 0, f"{command}\n{printed}"
+        return printed
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,3 +28,16 @@ async def test_a_page_prints_and_does_what_it_says(page: str, reader: Reader) ->
 
 async def test_what_is_known_of_images_is_shared_and_declared_as_the_page_says(reader: Reader) -> None:
     assert await reader.follow((DOCS / "sharing.md").read_text())
+
+
+async def test_what_the_page_about_autoscalers_applies_and_creates_is_taken(reader: Reader) -> None:
+    text = (DOCS / "autoscaler.md").read_text()
+    (certificate,) = re.findall(r"^ *```sh\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^ *# (kubectl .*)$", text, re.MULTILINE)
+    assert len(commands) == 3
+    try:
+        for command in (textwrap.dedent(certificate), *commands):
+            await reader.carry_out(command)
+    finally:
+        await reader.carry_out("kubectl --namespace kube-system delete configmap multiarch-expander --ignore-not-found")
+        await reader.carry_out("kubectl delete --kustomize manifests/expander --ignore-not-found")
