@@ -101,5 +101,5 @@ def test_the_manifests_set_what_the_program_knows_and_keep_it_from_its_own_loopb
 
 def test_the_overlay_that_shares_is_the_base_and_sharing() -> None:
     base, sharing = of_manifests("base"), of_manifests("sharing")
-    assert sharing.startswith(base)
+    assert yaml.safe_load(sharing) == {**yaml.safe_load(base), "sharing": {"enabled": True}}
     assert parse_settings(sharing, "sharing").sharing.enabled
