@@ -60,9 +60,11 @@ async def nothing_installed(control_plane: ControlPlane, kube: KubeClient) -> No
     """Nor any pod, of which tests of other modules leave some."""
     for manifests in ("opt-in", "sharing"):
         kubectl(control_plane, "delete", "--ignore-not-found", "--kustomize", str(ROOT / "manifests" / manifests))
-    kubectl(control_plane, "delete", "pods,secrets", "--all", "--grace-period=0", "--force", "--namespace=default")
+    workloads = "deployments,pods,secrets"
+    kubectl(control_plane, "delete", workloads, "--all", "--grace-period=0", "--force", "--namespace=default")
 
     async def gone() -> bool:
-        return NAME not in {each["metadata"]["name"] for each in await kube.list("Namespace")}
+        names = {each["metadata"]["name"] for each in await kube.list("Namespace")}
+        return NAME not in names and not await kube.list("Pod", "default")
 
-    await eventually("the scheduler's namespace is gone", gone, 60.0)
+    await eventually("the scheduler's namespace and all pods are gone", gone, 60.0)
