@@ -96,13 +96,22 @@ class Binding:
             return
         if reservation is None:
             self._start(queued, info, node, started)
-        else:
-            self._volumes.submit(
-                info,
-                reservation,
-                done=lambda: self._start(queued, info, node, started),
-                failed=lambda message: self._give_up(info, message, started),
-            )
+            return
+        began = time.perf_counter()
+
+        def ended(status: str) -> None:
+            seconds = time.perf_counter() - began
+            self._metrics.extension_point("PreBind", status, seconds, info.pod.spec.scheduler_name)
+
+        def done() -> None:
+            ended("Success")
+            self._start(queued, info, node, started)
+
+        def failed(message: str) -> None:
+            ended("Error")
+            self._give_up(info, message, started)
+
+        self._volumes.submit(info, reservation, done=done, failed=failed)
 
     def _start(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         task = asyncio.create_task(self._carry_out(queued, info, node, started), name=f"bind {info.key}")
@@ -137,8 +146,12 @@ class Binding:
 
     async def _bind(self, queued: QueuedPod, info: PodInfo, node: str, started: float) -> None:
         pod = info.pod
+        asked = time.perf_counter()
         outcome = await bind(self._client, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid, node)
-        took = time.perf_counter() - started
+        ended = time.perf_counter()
+        took = ended - started
+        status = "Success" if outcome.result is BindResult.BOUND else "Error"
+        self._metrics.extension_point("Bind", status, ended - asked, pod.spec.scheduler_name)
         if outcome.result is BindResult.BOUND:
             self._metrics.attempt("scheduled", took, pod.spec.scheduler_name)
             self._metrics.scheduled(queued.attempts, now() - queued.added_at)

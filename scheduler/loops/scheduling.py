@@ -17,14 +17,15 @@ import structlog
 
 from scheduler.api.pod import Pod
 from scheduler.cluster.cache import Cache
-from scheduler.cluster.pod_info import make_pod_info
+from scheduler.cluster.pod_info import PodInfo, make_pod_info
 from scheduler.framework.cycle import Placed, SchedulingCycle
+from scheduler.framework.diagnosis import FitError
 from scheduler.framework.status import AttemptError
 from scheduler.loops.binding import Binding
 from scheduler.loops.clock import WakeUp, now
 from scheduler.loops.decisions import Decision, Decisions
 from scheduler.loops.leadership import Leadership
-from scheduler.loops.preempting import Preempting
+from scheduler.loops.preempting import Preempting, Verdict
 from scheduler.loops.reporting import Reporting
 from scheduler.queue.queued_pod import QueuedPod
 from scheduler.queue.scheduling_queue import SchedulingQueue
@@ -101,7 +102,7 @@ class Scheduling:
             if isinstance(decision, Placed):
                 self._cache.assume(info, decision.node)
             else:
-                verdict = self._preempting.consider(cycle, info, decision.fit_error)
+                verdict = self._make_room(cycle, info, decision.fit_error)
         except AttemptError as error:
             self._faulted(queued, str(error), time.perf_counter() - started)
             return
@@ -129,6 +130,14 @@ class Scheduling:
         self._reporting.unschedulable(queued.pod, verdict.message, verdict.nominated)
         if self._queue.park(queued.uid, plugins, now()):
             self._resolve(queued.pod)
+
+    def _make_room(self, cycle: SchedulingCycle, info: PodInfo, fit_error: FitError) -> Verdict:
+        began = time.perf_counter()
+        verdict = self._preempting.consider(cycle, info, fit_error)
+        status = "Success" if verdict.nominated else "Unschedulable"
+        seconds = time.perf_counter() - began
+        self._metrics.extension_point("PostFilter", status, seconds, info.pod.spec.scheduler_name)
+        return verdict
 
     def _faulted(self, queued: QueuedPod, message: str, took: float) -> None:
         self._note(queued, took, fault=message)

@@ -90,11 +90,19 @@ class Metrics(ImageMetrics):
             buckets=_exponential(0.001, 2, 16),
             registry=self.registry,
         )
+        self._extension_point_seconds = Histogram(
+            "scheduler_framework_extension_point_duration_seconds",
+            "Latency of those extension points that stand alone here: PostFilter, PreBind, Bind.",
+            ["extension_point", "status", "profile"],
+            buckets=_exponential(0.0001, 2, 12),
+            registry=self.registry,
+        )
         # To find one by its labels takes several times as long as to move it, and these are moved for every pod.
         self._attempts_of = cache(self._attempts.labels)
         self._attempt_seconds_of = cache(self._attempt_seconds.labels)
         self._sli_seconds_of = cache(self._sli_seconds.labels)
         self._incoming_of = cache(self._incoming.labels)
+        self._extension_point_seconds_of = cache(self._extension_point_seconds.labels)
         self._preemption_attempts = Counter(
             "scheduler_preemption_attempts_total",
             "Preemptions begun.",
@@ -118,6 +126,10 @@ class Metrics(ImageMetrics):
         """``result``: scheduled, unschedulable or error; ``profile``: the name by which the pod asks for it."""
         self._attempts_of(result, profile).inc()
         self._attempt_seconds_of(result, profile).observe(seconds)
+
+    def extension_point(self, name: str, status: str, seconds: float, profile: str) -> None:
+        """``name``: PostFilter, PreBind or Bind; ``status``: Success, Unschedulable or Error."""
+        self._extension_point_seconds_of(name, status, profile).observe(seconds)
 
     def preempted(self, victims: int) -> None:
         self._preemption_attempts.inc()

@@ -74,6 +74,11 @@ async def test_it_tells_why_a_pod_is_where_it_is_or_nowhere(empty_stage: Sandbox
         assert (decision["feasibleNodes"], decision["evaluatedNodes"]) == (2, 6)
         assert decision["attempt"] == 1
 
+        metrics = (await get(scheduler, "/metrics"))[1]
+        for point, status in (("Bind", "Success"), ("PostFilter", "Unschedulable")):
+            labels = f'extension_point="{point}",profile="{SCHEDULER_NAME}",status="{status}"'
+            assert f"scheduler_framework_extension_point_duration_seconds_count{{{labels}}}" in metrics
+
         report = await document(scheduler, "/debug/pod/default/nowhere-0")
         assert report["pending"]["stage"] == "unschedulable"
         assert report["lastDecision"]["message"] == message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler.telemetry.image_metrics import MOST_REGISTRIES
@@ -86,3 +87,41 @@ def test_who_leads_is_told_as_by_other_components() -> None:
     for leads in (False, True):
         metrics.leader("lease", leads=leads)
         assert samples(metrics)["leader_election_master_status", (("name", "lease"),)] == leads
+
+
+def powers(first: float, factor: float, last: int) -> list[float]:
+    return [first * factor**power for power in range(last + 1)]
+
+
+AS_KUBE_SCHEDULER = {
+    "scheduler_schedule_attempts_total": (("result", "profile"), None),
+    "scheduler_scheduling_attempt_duration_seconds": (("result", "profile"), powers(0.001, 2, 14)),
+    "scheduler_framework_extension_point_duration_seconds": (
+        ("extension_point", "status", "profile"),
+        powers(0.0001, 2, 11),
+    ),
+    "scheduler_pod_scheduling_attempts": ((), powers(1, 2, 4)),
+    "scheduler_preemption_victims": ((), powers(1, 2, 6)),
+    "scheduler_preemption_attempts_total": ((), None),
+    "scheduler_pending_pods": (("queue",), None),
+    "scheduler_queue_incoming_pods_total": (("queue", "event"), None),
+    "scheduler_scheduling_algorithm_duration_seconds": ((), powers(0.001, 2, 14)),
+    "scheduler_pod_scheduling_sli_duration_seconds": (("attempts",), powers(0.01, 2, 19)),
+    "scheduler_unschedulable_pods": (("plugin", "profile"), None),
+    "scheduler_cache_size": (("type",), None),
+    "leader_election_master_status": (("name",), None),
+}
+"""Name -> labels and buckets, as ``pkg/scheduler/metrics/metrics.go`` of 1.37 has them."""
+
+
+def test_what_is_the_same_has_the_names_labels_and_buckets_of_kube_scheduler() -> None:
+    found = {}
+    for instrument in vars(Metrics()).values():
+        if isinstance(instrument, MetricWrapperBase):
+            (family,) = instrument.describe()
+            name = family.name + ("_total" if family.type == "counter" else "")
+            bounds = getattr(instrument, "_kwargs", {}).get("buckets")
+            found[name] = (tuple(instrument._labelnames), bounds)
+    assert {name: found[name] for name in AS_KUBE_SCHEDULER} == AS_KUBE_SCHEDULER
+    others = {name for name in found if name.startswith("scheduler_")} - AS_KUBE_SCHEDULER.keys()
+    assert others == {"scheduler_problems_total"}, "what only we have is called image_platform_*, but for this one"
