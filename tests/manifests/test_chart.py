@@ -166,17 +166,20 @@ def test_every_value_is_shown_with_its_default_and_every_group_is_explained() ->
     [
         ("scheduler.replica=3", "additional properties 'replica' not allowed"),
         ("scheduler.settings.images.timeoutSecond=3", "additional properties 'timeoutSecond' not allowed"),
-        ("scheduler.settings.images.timeoutSeconds=soon", "got string, want number"),
-        ("pullSecrets.mode=some", "value must be one of"),
+        ('scheduler.settings.images.timeoutSeconds="soon"', "got string, want number"),
+        ('pullSecrets.mode="some"', "value must be one of"),
+        ("grpcCallers=[]", "minItems: got 0, want 1"),
     ],
 )
 def test_a_value_that_nobody_reads_is_refused(value: str, told: str) -> None:
-    command = [str(binary("helm")), "template", NAMESPACE, str(CHART), "--set", value]
+    command = [str(binary("helm")), "template", NAMESPACE, str(CHART), "--set-json", value]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert told in done.stderr
 
 
 @real
-def test_the_chart_is_without_fault_to_helm() -> None:
-    assert "0 chart(s) failed" in run("helm", "lint", "--strict", str(CHART))
+@pytest.mark.parametrize("parts", [(), ("extender", "expander", "scheduler.grpc", "sharing", "optIn", "monitoring")])
+def test_the_chart_is_without_fault_to_helm(parts: tuple[str, ...]) -> None:
+    settings = [word for part in parts for word in ("--set", f"{part}.enabled=true")]
+    assert "0 chart(s) failed" in run("helm", "lint", "--strict", str(CHART), *settings)

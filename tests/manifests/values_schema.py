@@ -65,7 +65,7 @@ def values_schema() -> dict[str, Any]:
                 **pods,
             ),
             expander=_object(enabled=BOOLEAN, tlsSecret=NAME, settings=settings, **pods),
-            grpcCallers={"type": "array", "items": ANYTHING},
+            grpcCallers={"type": "array", "items": ANYTHING, "minItems": 1},  # none would mean everybody
             pullSecrets=_object(
                 mode={"enum": ["cluster", "namespaces", "none"]}, namespaces={"type": "array", "items": NAME}
             ),
