@@ -32,7 +32,7 @@ _START_SECONDS = 30.0
 
 
 class Installed(Process):
-    """The one container of a Deployment, as a process; a context manager that is ready when it says so."""
+    """The one container of a Deployment, as a process; a context manager that is ready when it says so, and leads."""
 
     def __init__(self, folder: Path, deployment: Object, settings: Object, kubeconfig: Path) -> None:
         self.folder = folder
@@ -41,6 +41,7 @@ class Installed(Process):
         self.health = f"http://127.0.0.1:{settings['serving']['port']}"
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         program, *arguments = [*container.get("command", [ENTRYPOINT]), *container.get("args", [])]
+        self._elects = settings["kind"] == "SchedulerSettings" and "run" in arguments
         self._mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
         command = [
             Path(sys.executable).parent / program,
@@ -59,6 +60,8 @@ class Installed(Process):
     def start(self) -> None:
         super().start()
         self.wait_until(lambda: answers_ok(f"{self.health}/readyz"), _START_SECONDS)
+        if self._elects:
+            self.wait_until(lambda: " leading " in self.log.read_text(), _START_SECONDS)
 
     @property
     def account(self) -> str:
