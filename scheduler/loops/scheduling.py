@@ -27,7 +27,7 @@ from scheduler.loops.decisions import Decision, Decisions
 from scheduler.loops.leadership import Leadership
 from scheduler.loops.preempting import Preempting, Verdict
 from scheduler.loops.reporting import Reporting
-from scheduler.queue.queued_pod import QueuedPod
+from scheduler.queue.queued_pod import QueuedPod, Stage
 from scheduler.queue.scheduling_queue import SchedulingQueue
 from scheduler.telemetry.metrics import Metrics
 
@@ -71,6 +71,8 @@ class Scheduling:
         self._decisions = decisions
 
     async def run(self) -> None:
+        await self._leadership.wait()
+        self._ask_again()
         while True:
             await self._leadership.wait()
             for pod in self._queue.wake(now()):
@@ -82,6 +84,12 @@ class Scheduling:
                 await asyncio.sleep(0)
             else:
                 await self._work.wait_until(self._queue.next_wake())
+
+    def _ask_again(self) -> None:
+        """What was learnt of images while standing by was told to nobody: a pod that waits for one is to hear of it."""
+        for queued in list(self._queue):
+            if queued.stage is Stage.AWAITING_IMAGES:
+                self._resolve(queued.pod)
 
     def _work_a_slice(self) -> bool:
         """Decides pods until time, pods or room for bindings run out. True if pods may be left."""

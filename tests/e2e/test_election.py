@@ -137,9 +137,10 @@ async def test_a_standby_is_ready_writes_nothing_and_knows_all_when_it_begins(
         given_up = msgspec.json.encode({"spec": {"holderIdentity": None}})
         await stage.client.patch(f"{leases.collection}/{leases.name}", given_up, MERGE_PATCH)
         await says(standby, "leading")
+        async with asyncio.timeout(3.0):  # before the registry is asked again
+            await told_why(stage, "secret", "404")
         await all_bound(stage, "web", 1)
         await event_of(stage, "fits", "Scheduled")
-        await told_why(stage, "secret", "404")
         assert 'leader_election_master_status{name="multiarch-scheduler"} 1.0' in await asked(standby, "/metrics")
 
 
