@@ -71,8 +71,9 @@ class Scheduling:
         self._decisions = decisions
 
     async def run(self) -> None:
-        await self._leadership.wait()
-        self._ask_again()
+        if not self._leadership.holds():
+            await self._leadership.wait()
+            self._ask_again()
         while True:
             await self._leadership.wait()
             for pod in self._queue.wake(now()):
