@@ -90,7 +90,7 @@ def section(figures: Sequence[Figure], single: Sequence[Figure], used: Memory, r
         "",
         "![decisions a second against cluster size](benchmarks/growth.svg)",
         "",
-        f"At {PROMISED_AT:,} nodes, beside what is wanted; the machine was shared, so the best round says more of it:",
+        f"At {PROMISED_AT:,} nodes, beside what is wanted:",
         "",
         "| workload | median | best round | wanted |",
         "|---|---:|---:|---:|",
