@@ -94,3 +94,11 @@ def pull_secret(registry: str) -> dict[str, Any]:
         "type": "kubernetes.io/dockerconfigjson",
         "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()},
     }
+
+
+def remove_deployments(control_plane: ControlPlane) -> None:
+    """What other tests installed asks for pods, which wait for a scheduler. Tests that look at all pods want none."""
+    for namespace in (NAME, "multiarch-extender", "multiarch-expander"):
+        where = f"--namespace={namespace}"
+        kubectl(control_plane, "delete", "deployments", "--all", where)
+        kubectl(control_plane, "delete", "pods", "--all", where, "--grace-period=0", "--force")

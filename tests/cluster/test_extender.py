@@ -11,6 +11,7 @@ from scheduler.sandbox.demo import create
 from scheduler.sandbox.nodes import scenario_nodes
 from scheduler.sandbox.scenario import IMAGES
 from tests.cluster.extender import ExtenderProcess
+from tests.cluster.installation import remove_deployments
 from tests.cluster.kube_scheduler import KubeScheduler
 from tests.cluster.stage import RealStage, real_stage
 from tests.scenarios.walking import ROOM, WalkingScenarios
@@ -28,7 +29,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 @contextlib.asynccontextmanager
 async def scenario_stage(control_plane: ControlPlane, publisher: Publisher) -> AsyncIterator[RealStage]:
-    """The scenario's nodes and images, and no scheduler yet."""
+    """The scenario's nodes and images, no scheduler yet, and no pods that other tests left to be scheduled."""
+    remove_deployments(control_plane)
     async with real_stage(control_plane, publisher) as stage:
         try:
             await create(stage, map(stage.as_node, scenario_nodes(pods=ROOM)), "/api/v1/nodes")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler.api.storage import SELECTED_NODE, PersistentVolumeClaim
+from scheduler.kube.errors import NotFound
 from scheduler.kube.requests import MERGE_PATCH
 from scheduler.sandbox.demo import SCHEDULER_NAME, create
 from scheduler.sandbox.nodes import AMD64_LINUX, node
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
+SECRETS = "/api/v1/namespaces/default/secrets"
 NOT_EVERY_TIME: dict[Permission, str] = {
     ("", "pods", "get"): "a pod whose binding is in doubt is read again",
 }
@@ -80,6 +82,8 @@ async def stage(
             await stage.clear()
             for path in (CLAIMS, VOLUMES, CLASSES, f"{PRIORITIES}/patient", f"{PRIORITIES}/pressing"):
                 await stage.client.delete(path)
+            with contextlib.suppress(NotFound):
+                await stage.client.delete(f"{SECRETS}/pull")
 
 
 async def test_the_pull_secrets_of_a_service_account_serve_its_pods(
@@ -88,7 +92,7 @@ async def test_the_pull_secrets_of_a_service_account_serve_its_pods(
     """Admission copies them into pods that name none of their own, so the scheduler has nothing more to read."""
     image = ScenarioImage("private/accounted", "1", (AMD64,))
     stage.push(image)
-    await create(stage, [pull_secret(stage.registry)], "/api/v1/namespaces/default/secrets")
+    await create(stage, [pull_secret(stage.registry)], SECRETS)
     account = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -123,7 +127,7 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
     )
     stage.push(runnable)
     stage.push(impossible)
-    await create(stage, [pull_secret(stage.registry)], "/api/v1/namespaces/default/secrets")
+    await create(stage, [pull_secret(stage.registry)], SECRETS)
     async with two_schedulers(kubeconfig, tmp_path, settings):
         await create(stage, with_secret(Workload("app", (runnable.name,), 3, frozenset()), stage), PODS)
         await create(stage, with_secret(Workload("ledger", (impossible.name,), 1, frozenset()), stage), PODS)
@@ -145,7 +149,7 @@ async def test_the_scheduler_uses_every_permission_that_the_base_grants_and_need
 
         await eventually("the event's series is written", event_counted_on)
 
-    refused = [event for event in requests(control_plane) if event["responseStatus"]["code"] == 403]
+    refused = [event for event in requests(control_plane, before=before) if event["responseStatus"]["code"] == 403]
     assert not refused, refused[0]
     granted = {permission for role in await roles(kube) for permission in permissions(role)}
     assert used(control_plane, before) | NOT_EVERY_TIME.keys() == granted

@@ -147,6 +147,7 @@ class WalkingScenarios:
     async def test_a_cordoned_node_gets_no_pod_before_it_is_uncordoned(self, stage: Stage) -> None:
         only_there = Workload("dotnet", ("shop/dotnet:8",), 1, frozenset(WINDOWS_2022_NODES))
         await stage.client.patch("/api/v1/nodes/win2022-0", b'{"spec": {"unschedulable": true}}', MERGE_PATCH)
+        await asyncio.sleep(0.5)  # nodes and pods come by different watches, and the pod must not be seen first
         await create(stage, only_there.pods(stage.registry, self.scheduler), PODS)
         await told_why(stage, "dotnet", "1 node(s) were unschedulable")
         await stage.client.patch("/api/v1/nodes/win2022-0", b'{"spec": {"unschedulable": null}}', MERGE_PATCH)
