@@ -69,13 +69,13 @@ FIGURES = (
     Figure(
         "the extender's answer about 5,000 nodes, median",
         "extender.md",
-        r"^\| 5,000 names, all can run it \|[^|]*\|[^|]*\| ([\d,]+) \|$",
+        r"^\| 5,000 names, all can run it \|[^|]*\|[^|]*\| ([\d,]+) \|[^|]*\|$",
         "{} us",
     ),
     Figure(
-        "kube-scheduler's CPU per pod with the narrowing extender, of that without",
+        "kube-scheduler's CPU per pod with the extender in delegated mode, of that without",
         "extender.md",
-        r"^narrowed to 16 +[\d.,]+ +[\d.]+ +[\d.]+ +([\d.]+) ",
+        r"^delegated +[\d.,]+ +[\d.]+ +[\d.]+ +([\d.]+) ",
     ),
     Figure(
         "cluster-autoscaler's question about 1,000 node groups, 100 pods each",
