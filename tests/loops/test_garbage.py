@@ -1,3 +1,5 @@
+"""What the garbage collector is spared, and that it still finds what has to be found."""
+
 from __future__ import annotations
 
 import gc
