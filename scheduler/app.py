@@ -251,7 +251,7 @@ class Scheduler:
         self.watches = cluster_watches(
             client, self.cache, events, namespaces, pods, problem("watch"), self.volumes.claim_changed
         )
-        self.comparing = Comparing(client, names, self.cache, self.queue)
+        self.comparing = Comparing(client, names, self.cache, self.queue, self.watches.values())
         self.sharing = (
             Sharing(
                 settings.sharing,

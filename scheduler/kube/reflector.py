@@ -132,6 +132,8 @@ class Reflector(Generic[T]):
         self._delay = 0.0
         self._resource_version = ""
         self.stats = ReflectorStats()
+        self.paused = False
+        """Whether it waits after a failure: for as long as it does, what the handler has may be old."""
         self.synced = asyncio.Event()
         """Set once the handler has had the first whole list."""
 
@@ -238,4 +240,8 @@ class Reflector(Generic[T]):
         if expired_first_time:
             return  # an ordinary thing after a long pause, and the list is urgent; only repetition is a problem
         self._on_problem(f"watching {self._kind}: {explain(error, self._client.server)}; trying again in {delay:.1f} s")
-        await self._sleep(delay)
+        self.paused = True
+        try:
+            await self._sleep(delay)
+        finally:
+            self.paused = False

@@ -7,12 +7,15 @@ again. What must agree is said by ``cluster.comparison``. Nothing is repaired: a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection
+from typing import Any
 
 import structlog
 
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.comparison import differences
+from scheduler.kube.reflector import Reflector
 from scheduler.kube.requests import ApiClient
 from scheduler.loops.clock import WakeUp
 from scheduler.loops.watches import cluster_watches
@@ -25,22 +28,28 @@ from scheduler.telemetry.metrics import Metrics
 log = structlog.get_logger()
 
 SETTLE_SECONDS = 1.0
-"""What differs only once is news under way: it is looked at again so much later."""
+"""What differs only once is news under way: it is looked at again so much later, with no watch paused meanwhile."""
 
 LIST_SECONDS = 60.0
 MOST_TOLD = 20
 
 
 class Comparing:
-    """Compares whenever ``request`` was called since the last time."""
+    """Compares whenever ``request`` was called since the last time. ``watches`` are those that fill the memory."""
 
     def __init__(
-        self, client: ApiClient, scheduler_names: Collection[str], cache: Cache, queue: SchedulingQueue
+        self,
+        client: ApiClient,
+        scheduler_names: Collection[str],
+        cache: Cache,
+        queue: SchedulingQueue,
+        watches: Collection[Reflector[Any]],
     ) -> None:
         self._client = client
         self._scheduler_names = scheduler_names
         self._cache = cache
         self._queue = queue
+        self._watches = watches
         self._metrics = Metrics()
         self._requested = asyncio.Event()
 
@@ -68,9 +77,18 @@ class Comparing:
         first = await self._differences()
         if not first:
             return []
-        await asyncio.sleep(SETTLE_SECONDS)
+        await self._settled()
         again = set(await self._differences())
         return [difference for difference in first if difference in again]
+
+    async def _settled(self) -> None:
+        """What was under way has come in. A watch that fails for longer than LIST_SECONDS is a fault by itself."""
+        deadline = time.monotonic() + LIST_SECONDS
+        calm = False
+        while not calm and time.monotonic() < deadline:
+            paused = any(watch.paused for watch in self._watches)
+            await asyncio.sleep(SETTLE_SECONDS)
+            calm = not paused and not any(watch.paused for watch in self._watches)
 
     async def _differences(self) -> list[str]:
         cache, queue = await self._filled_anew()

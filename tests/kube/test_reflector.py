@@ -49,6 +49,7 @@ class Follower:
         self.handler = RecordingHandler()
         self.problems: list[str] = []
         self.delays: list[float] = []
+        self.paused: list[bool] = []
         self.reflector = Reflector(
             client,
             PATH,
@@ -62,6 +63,7 @@ class Follower:
 
     async def _sleep(self, seconds: float) -> None:
         self.delays.append(seconds)
+        self.paused.append(self.reflector.paused)
         await asyncio.sleep(0)
 
     @asynccontextmanager
@@ -231,6 +233,7 @@ async def test_a_list_that_fails_is_reported_and_tried_again(
     assert follower.handler.calls == [("replaced", ["a"])]
     assert len(follower.problems) == 2
     assert follower.delays == [0.8, 1.6]
+    assert (follower.paused, follower.reflector.paused) == ([True, True], False)
     for problem in follower.problems:
         assert problem.startswith("watching nodes: ")
         assert server.url in problem

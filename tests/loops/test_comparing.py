@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -32,11 +33,19 @@ def a_pod(name: str, *, on: str = "") -> Document:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
+@dataclass
+class PausedWatch:
+    """What is asked of a reflector."""
+
+    paused: bool = False
+
+
 class Memory:
     """A cache and a queue that have followed ``server``, as far as ``follow`` was called."""
 
     def __init__(self, server: SandboxApiServer) -> None:
         self.server = server
+        self.watch = PausedWatch()
         self.cache = Cache()
         self.queue = SchedulingQueue({}, Backoff(), image_plugin="")
 
@@ -66,7 +75,7 @@ async def compare(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(comparing, "SETTLE_SECONDS", 0.3)
     memory.server.write_kubeconfig(tmp_path / "kubeconfig")
     client = await connect(str(tmp_path / "kubeconfig"))
-    yield Comparing(client, ["ours"], memory.cache, memory.queue)
+    yield Comparing(client, ["ours"], memory.cache, memory.queue, [memory.watch])
     await client.close()
 
 
@@ -98,3 +107,27 @@ async def test_news_under_way_is_no_difference(memory: Memory, compare: Comparin
     assert not found.done(), "it does differ at first"
     memory.cache.add_pod(msgspec.json.decode(msgspec.json.encode(news), type=Pod))
     assert await found == []
+
+
+async def test_news_that_a_paused_watch_will_bring_is_no_difference(memory: Memory, compare: Comparing) -> None:
+    document = node("b", ARM64_LINUX)
+    created = msgspec.json.encode(memory.server.create(document))
+    memory.watch.paused = True
+
+    async def resume() -> None:
+        await asyncio.sleep(1.0)
+        memory.watch.paused = False
+        memory.cache.add_node(msgspec.json.decode(created, type=Node))
+
+    resuming = asyncio.create_task(resume())
+    assert await compare.lasting_differences() == []
+    await resuming
+
+
+async def test_a_watch_that_stays_paused_does_not_hide_a_difference(
+    memory: Memory, compare: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "LIST_SECONDS", 1.0)
+    memory.server.create(node("b", ARM64_LINUX))
+    memory.watch.paused = True
+    assert await compare.lasting_differences() == ["node b is missing"]
