@@ -12,8 +12,7 @@ import contextlib
 import pstats
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +21,8 @@ from bench.core import machine
 from bench.e2e.arena import Arena, an_arena
 from bench.e2e.contenders import FLOOR, OURS, THEIRS, Contender, let_processes_import_this, profiled
 from bench.e2e.course import Course, make_course
-from bench.e2e.measuring import Progress, RunFailed, burst, steady
+from bench.e2e.measuring import RunFailed, burst, steady
+from bench.e2e.progress import a_step
 from bench.e2e.report import Bursts, Steadies, burst_table, put, steady_table
 from scheduler.sandbox.registry import SandboxRegistry
 
@@ -70,7 +70,7 @@ class Bench:
             for number in range(self._wanted.rounds):
                 for contender in self._contenders(number, FLOOR if name == BASIC else None):
                     what = f"{course.title}, round {number + 1}, {contender.title}"
-                    with self._step(what) as progress:
+                    with a_step(self._console, what) as progress:
                         result = await burst(arena, contender, course, progress)
                     found.setdefault(contender.title, []).append(result)
                     self._console.print(f"{what}: {result}", soft_wrap=True)
@@ -82,7 +82,7 @@ class Bench:
                 for rate in self._wanted.rates:
                     for contender in self._contenders(number):
                         what = f"{rate:,.0f} pods/s, round {number + 1}, {contender.title}"
-                        with self._step(what) as progress:
+                        with a_step(self._console, what) as progress:
                             result = await steady(arena, contender, course, rate, self._wanted.seconds, progress)
                         self._steadies.setdefault(rate, {}).setdefault(contender.title, []).append(result)
                         self._console.print(f"{what}: {result}", soft_wrap=True)
@@ -92,7 +92,7 @@ class Bench:
         async with self._arena(course) as arena:
             for contender in self._contenders(0):
                 what = f"{self._wanted.big:,} pods, {contender.title}"
-                with self._step(what) as progress:
+                with a_step(self._console, what) as progress:
                     result = await burst(arena, contender, course, progress)
                 self._big.setdefault(contender.title, []).append(result)
                 self._console.print(f"{what}: {result}", soft_wrap=True)
@@ -114,26 +114,10 @@ class Bench:
     async def _arena(self, course: Course) -> AsyncIterator[Arena]:
         async with contextlib.AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-e2e-"))
-            with self._step(f"{course.title}: etcd, kube-apiserver, nodes") as progress:
+            with a_step(self._console, f"{course.title}: etcd, kube-apiserver, nodes") as progress:
                 arena = await stack.enter_async_context(an_arena(Path(folder)))
-                for path, documents in course.furniture():
-                    await arena.create(path, documents, lambda count: progress(f"{count:,} made"))
+                await arena.furnish(course, progress)
             yield arena
-
-    @contextlib.contextmanager
-    def _step(self, what: str) -> Iterator[Progress]:
-        """A line that changes on a terminal, one every ten seconds elsewhere."""
-        with self._console.status(what) as status:
-            last = time.monotonic()
-
-            def progress(how_far: str) -> None:
-                nonlocal last
-                status.update(f"{what}: {how_far}")
-                if not self._console.is_terminal and time.monotonic() - last > 10:
-                    last = time.monotonic()
-                    self._console.print(f"{what}: {how_far}", soft_wrap=True)
-
-            yield progress
 
 
 def main() -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+from bench.e2e.course import Course
 from bench.e2e.journal import NAMESPACE, Journal, audit_flags
+from bench.e2e.progress import Progress
 from scheduler.kube.connection import connect
 from scheduler.kube.requests import ApiClient, RequestSettings
 from tests.cluster.control_plane import ControlPlane
@@ -39,6 +41,11 @@ class Arena:
     client: ApiClient
     journal: Journal
     folder: Path
+
+    async def furnish(self, course: Course, progress: Progress) -> None:
+        """Make what is there before any pod."""
+        for path, documents in course.furniture():
+            await self.create(path, documents, lambda count: progress(f"{count:,} made"))
 
     async def create(self, path: str, objects: Iterable[bytes], progress: Callable[[int], None]) -> int:
         """Create them all, and tell ``progress`` how many are there; returns how many."""
@@ -78,9 +85,9 @@ class Arena:
 
 
 @contextlib.asynccontextmanager
-async def an_arena(folder: Path) -> AsyncIterator[Arena]:
+async def an_arena(folder: Path, *api_server_flags: str) -> AsyncIterator[Arena]:
     """A control plane without nodes."""
-    flags = [*audit_flags(folder), "--delete-collection-workers=8"]
+    flags = [*audit_flags(folder), "--delete-collection-workers=8", *api_server_flags]
     with ControlPlane(folder, api_server_flags=flags) as plane:
         client = await connect(str(plane.kubeconfig), settings=RequestSettings(connections=64))
         try:

@@ -28,6 +28,8 @@ class Contender:
     schedules: bool = True
     complaints: tuple[str, ...] = ()
     """What a line of its log holds that tells of an error."""
+    helper: Callable[[Process], Process | None] = lambda process: None
+    """Who works for the process, if anybody: its CPU time is counted apart."""
 
 
 class OurScheduler(Process):

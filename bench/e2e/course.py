@@ -5,7 +5,7 @@ Owns the adaptation only; the files and their format are ``bench.workloads``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +59,19 @@ class Course:
         ]
 
 
-def make_course(name: str, registry: SandboxRegistry, nodes: int, sizes: Mapping[str, int]) -> Course:
+def make_course(
+    name: str, registry: SandboxRegistry, nodes: int, sizes: Mapping[str, int], platforms: Sequence[str] = ()
+) -> Course:
     """The workload of a file, with its images in the registry. ``sizes`` go over its parameters for so many nodes.
 
-    Raises InvalidWorkload.
+    ``platforms``: of all images, instead of those that the file says. Raises InvalidWorkload.
     """
     workload = workloads.load(name)
     params: dict[str, str | int] = {**workload.size(nodes), **sizes, "registry": registry.address}
     course = Course(workload.title, workload.steps(params))
     for repository in course.repositories():
-        registry.push_index(repository, "1", [parse_platform(text) for text in workload.platforms_of(repository)])
+        names = platforms or workload.platforms_of(repository)
+        registry.push_index(repository, "1", [parse_platform(name) for name in names])
     return course
 
 

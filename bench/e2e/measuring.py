@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,12 @@ from bench.e2e.arena import PODS, Arena
 from bench.e2e.churning import Churning, beside
 from bench.e2e.contenders import Contender
 from bench.e2e.course import Course
+from bench.e2e.progress import Progress
 from bench.e2e.usage import Resident, cpu_seconds, resident
 from tests.cluster.processes import Process
 
 LONGEST = 300.0
 """Seconds without any pod bound after which a run has failed."""
-
-Progress = Callable[[str], None]
 
 
 class RunFailed(Exception):
@@ -35,8 +34,8 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """CPU in seconds per pod. ``cpu_to_bind``: of all three processes until the last pod was bound. It says how fast
-    they would be if nobody else used the machine."""
+    """CPU in seconds per pod. ``cpu_to_bind``: of all these processes until the last pod was bound. It says how fast
+    they would be if nobody else used the machine. ``helper_cpu``: of the contender's helper, 0 without one."""
 
     pods: int
     seconds: float
@@ -44,6 +43,7 @@ class Burst:
     scheduler_cpu: float
     api_server_cpu: float
     etcd_cpu: float
+    helper_cpu: float
     events: int
     memory: Resident
 
@@ -53,7 +53,7 @@ class Burst:
         return (self.pods - 1) / self.seconds
 
     def __str__(self) -> str:
-        used = (self.scheduler_cpu, self.api_server_cpu, self.etcd_cpu)
+        used = (self.scheduler_cpu, self.api_server_cpu, self.etcd_cpu, *([self.helper_cpu] if self.helper_cpu else []))
         return (
             f"{self.rate:,.0f} pods/s, {1 / self.cpu_to_bind:,.0f} bound per CPU second of all,"
             f" ms CPU per pod {' + '.join(f'{each * 1e3:.2f}' for each in used)},"
@@ -84,7 +84,8 @@ async def burst(arena: Arena, contender: Contender, course: Course, progress: Pr
         os.kill(process.pid, signal.SIGSTOP)
         await arena.create(PODS, pods, lambda count: progress(f"creating pods: {count:,}"))
         await asyncio.sleep(1.0)
-        processes = [process, arena.plane.api_server, arena.plane.etcd]
+        helper = contender.helper(process)
+        processes = [process, arena.plane.api_server, arena.plane.etcd, *([] if helper is None else [helper])]
         start = [cpu_seconds(each.pid) for each in processes]
         arena.journal.clear()
         os.kill(process.pid, signal.SIGCONT)
@@ -92,11 +93,12 @@ async def burst(arena: Arena, contender: Contender, course: Course, progress: Pr
             await _until_bound(arena, len(pods), progress)
         to_bind = sum(cpu_seconds(each.pid) - begun for each, begun in zip(processes, start, strict=True)) / len(pods)
         await _until_quiet(arena, process, progress)
-        scheduler, api_server, etcd = (
+        scheduler, api_server, etcd, *helpers = (
             (cpu_seconds(each.pid) - begun) / len(pods) for each, begun in zip(processes, start, strict=True)
         )
         seconds, memory = arena.journal.seconds_of_binding(), resident(process.pid)
-        return Burst(len(pods), seconds, to_bind, scheduler, api_server, etcd, arena.journal.events, memory)
+        used = scheduler, api_server, etcd, sum(helpers)
+        return Burst(len(pods), seconds, to_bind, *used, arena.journal.events, memory)
 
 
 async def steady(

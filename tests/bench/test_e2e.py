@@ -57,7 +57,7 @@ async def test_a_workload_file_becomes_pods_for_a_contender_and_images_in_the_re
 
 
 def a_burst(seconds, cpu):
-    return Burst(101, seconds, cpu * 3, cpu, cpu, cpu, 101, Resident(100.0, 120.0))
+    return Burst(101, seconds, cpu * 3, cpu, cpu, cpu, 0.0, 101, Resident(100.0, 120.0))
 
 
 def test_tables_show_medians_and_what_we_are_to_the_other():
