@@ -7,6 +7,8 @@ Deployment. Pods are read, never written, by whoever gets them from here.
 from __future__ import annotations
 
 import copy
+import hashlib
+from collections import OrderedDict
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +17,7 @@ from scheduler.api.meta import OwnerReference
 from scheduler.api.pod import Pod, PodSpec
 
 _MOST = 2_000
-"""Different parts that are remembered; then remembering begins anew. What is shared already stays shared."""
+"""Different parts that are remembered, those seen last. What is shared already stays shared."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -28,8 +30,8 @@ class Alike:
     """Remembers the parts of pods seen before."""
 
     def __init__(self) -> None:
-        self._specs: dict[bytes, PodSpec] = {}
-        self._metas: dict[bytes, _Meta] = {}
+        self._specs: OrderedDict[bytes, PodSpec] = OrderedDict()
+        self._metas: OrderedDict[bytes, _Meta] = OrderedDict()
 
     def share(self, pod: Pod) -> Pod:
         """The same pod, whose parts are those of pods before it where they are equal. The node's name is its own."""
@@ -47,7 +49,10 @@ class Alike:
         pod.spec.node_name = node
 
 
-def _known(parts: dict[bytes, T], key: bytes, part: T) -> T:
-    if len(parts) >= _MOST and key not in parts:
-        parts.clear()
-    return parts.setdefault(key, part)
+def _known(parts: OrderedDict[bytes, T], encoded: bytes, part: T) -> T:
+    key = hashlib.sha256(encoded).digest()  # the encoded part takes as much as the part
+    known = parts.setdefault(key, part)
+    parts.move_to_end(key)
+    if len(parts) > _MOST:
+        parts.popitem(last=False)
+    return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import msgspec
+import pytest
 
 from scheduler.api.pod import Pod
 from scheduler.loops import alike
@@ -54,3 +55,21 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(shared._specs) <= alike._MOST
     assert len(shared._metas) <= alike._MOST
     assert [pod.spec.containers[0].image for pod in pods] == [f"app:{number}" for number in range(5_000)]
+
+
+def test_what_was_seen_last_is_remembered_however_much_was_seen_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "_MOST", 10)
+    shared = Alike()
+    first = shared.share(a_pod("first"))
+    for number in range(25):
+        shared.share(a_pod(f"pod-{number}", app=f"app-{number}", image=f"app:{number}"))
+        again = shared.share(a_pod(f"again-{number}"))
+        assert again.spec.containers is first.spec.containers
+        assert again.metadata.labels is first.metadata.labels
+
+
+def test_what_a_part_is_known_by_does_not_grow_with_it() -> None:
+    shared = Alike()
+    shared.share(a_pod("small"))
+    shared.share(a_pod("large", app="x" * 1000, image="y" * 1000))
+    assert len({len(key) for parts in (shared._specs, shared._metas) for key in parts}) == 1
