@@ -95,8 +95,8 @@ class ImageSettings(Strict, frozen=True):
     """How long a tag is believed to point at the same digest. Default: 300."""
     stale_days: Days = 1.0
     """How long the last known digest of a tag stands in while its registry does not answer. Default: 1."""
-    cache_megabytes: Count = 64
-    """Bound of the cache of what images are built for. Default: 64."""
+    cache_megabytes: Count = 32
+    """Bound of the cache of what images are built for. Default: 32."""
 
 
 class SharingSettings(Strict, frozen=True):

@@ -26,6 +26,7 @@ _STALE_FOR = frozenset(
     {FailureCause.TIMEOUT, FailureCause.NETWORK, FailureCause.SERVER_ERROR, FailureCause.RATE_LIMITED}
 )
 _ENTRY_BYTES = 400  # an entry with its key, numbers and places in the maps
+_ONE_IN = 4  # bytes is for answers: as many images of two platforms fit as names, and more names than larger images
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -47,8 +48,10 @@ class ImageCache:
 
     def __init__(self, settings: RegistrySettings) -> None:
         self._settings = settings
-        self._contents: LRUCache[Place, ImageContent] = LRUCache(settings.cache_size, getsizeof=size_of)
-        self._answers: LRUCache[Key, _Entry] = LRUCache(settings.cache_size // 2, getsizeof=_entry_size)
+        for_answers = settings.cache_size // _ONE_IN
+        for_contents = settings.cache_size - for_answers
+        self._contents: LRUCache[Place, ImageContent] = LRUCache(for_contents, getsizeof=size_of)
+        self._answers: LRUCache[Key, _Entry] = LRUCache(for_answers, getsizeof=_entry_size)
         self.hits = 0
         """How often an answer was found here since the start."""
 

@@ -35,7 +35,7 @@ from scheduler.oci.single_flight import SingleFlight
 from scheduler.oci.sources import sources_from
 from scheduler.oci.transport import Clock, Sleep, Transport
 
-_NAMES = 8192  # image names as written whose parsed form is remembered
+_NAMES = 2048  # image names as written whose parsed form is remembered
 
 
 def _unheard(_problem: str) -> None:

@@ -115,7 +115,15 @@ def test_the_cache_never_grows_over_its_bound(steps: list[tuple[int, int, bool, 
             cache.learnt(key, "ghcr.io", content(number, entries), now)
         else:
             cache.failed(key, failed(cause), now)
-        assert cache.size <= bound * 1.5
+        assert cache.size <= bound
+
+
+def test_contents_and_names_share_one_bound() -> None:
+    cache = ImageCache(RegistrySettings(cache_size=100_000))
+    for number in range(1000):
+        cache.keep("ghcr.io", content(number))
+        cache.learnt(("", f"ghcr.io/acme/app:{number}"), "ghcr.io", content(number), number)
+    assert 95_000 < cache.size <= 100_000
 
 
 @pytest.mark.parametrize("field", ["deadline", "concurrency", "cache_size", "redirects"])

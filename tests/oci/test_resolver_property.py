@@ -230,7 +230,7 @@ async def live(story: list[Round], tokens: bool) -> None:
         for chapter in story:
             time.seconds += chapter.wait
             await tell(world, chapter)
-            assert resolver.cache.size <= SETTINGS.cache_size * 1.5
+            assert resolver.cache.size <= SETTINGS.cache_size
         assert world.most <= 1
         world.heal()
         for _ in range(500):
