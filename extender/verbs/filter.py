@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Protocol
 
 import msgspec
 import numpy as np
 
 from extender.verbs.judging import STRANGE_NODE, Judge, is_match
-from extender.verbs.name_index import NameIndex, slow_rows
+from extender.verbs.name_index import NameIndex, slow_rows, split_names
 from extender.wire.answers import FailedNodes, echoed_result, names_result, nodes_result
 from extender.wire.arguments import ExtenderArgs, is_given
 from extender.wire.node_bodies import node_bodies
@@ -69,10 +70,11 @@ class Filter:
         possible = self._judge.keys(info)[rows] >= 0
         if possible.all():
             return FilterAnswer(echoed_result(bytes(raw)) if len(rows) else NO_NODES, len(rows), len(rows))
-        kept = self._index.names[rows[possible]].tolist()
+        names = split_names(raw)
+        kept = list(compress(names, possible.tobytes()))
+        refused = ~possible
         failed = FailedNodes()
-        refused = rows[~possible]
-        self._judge.refuse(info, self._index.names[refused].tolist(), refused, failed)
+        self._judge.refuse(info, list(compress(names, refused.tobytes())), rows[refused], failed)
         return FilterAnswer(names_result(kept, failed), len(rows), len(kept))
 
     def _odd_names(self, raw: msgspec.Raw, info: PodInfo) -> FilterAnswer:

@@ -5,9 +5,10 @@ that no name becomes a Python object. A name is known by 64 bits of hash; that t
 refused while building, and that a name nobody knows meets one by chance is less likely than a fault of the memory.
 
 ``["node-1","node-22"]``: quotes give starts and ends; a name's windows are its 8-byte pieces, the last one ending with
-the name and overlapping the one before; of a name shorter than 8 bytes, what stands before it is shifted out.
+the name and overlapping the one before, and repeated for as many as the longest name has; of a name shorter than 8
+bytes, what stands before it is shifted out.
 
-The slow twin is ``slow_rows``, which also takes what the trick does not: white space, escapes, names beyond MAX_NAME.
+The slow twin is ``slow_rows``, which also takes what the trick does not: white space and escapes.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from extender.wire.arguments import read_node_names
 from scheduler.cluster.node_table import NodeTable
 
 WINDOW: Final = 8
-MAX_NAME: Final = 253
-"""RFC 1123 subdomains are no longer."""
 SLOTS_PER_NODE: Final = 8
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
+_FOLD: Final = np.uint64(29)
+_NEVER_ZERO: Final = np.uint64(1)
 _PADDING: Final = b" " * WINDOW
 """Before the array, so that the window of a short first name exists."""
-_QUOTE, _COMMA = ord('"'), ord(",")
+_QUOTE: Final = ord('"')
 
 Rows = NDArray[np.intp]
 
@@ -41,14 +42,16 @@ class NameIndex:
         self._nodes = nodes
         self._seen = -1
         self._names: list[str | None] = []
-        self.names: NDArray[np.object_] = np.zeros(0, dtype=np.object_)
-        """str[size]: the name of each row, None where there is no node. After ``rows``, as of then."""
+        """The name of each row, None where there is no node."""
         self._last: tuple[bytes, Rows] = b"", np.zeros(0, dtype=np.intp)
         """The last array that was read, and its answer."""
         self._build()
 
     def rows(self, raw: msgspec.Raw) -> Rows | None:
-        """The row of each name of a JSON array, in its order; None if some name is no node's, or for ``slow_rows``."""
+        """The row of each name of a JSON array, in its order; None if some name is no node's, or for ``slow_rows``.
+
+        When it answers, ``split_names`` gives the names.
+        """
         self._catch_up()
         text = bytes(raw)
         if text == self._last[0]:  # the same nodes in the same order: a hundred times cheaper to see than to find out
@@ -59,23 +62,22 @@ class NameIndex:
         return rows
 
     def _found(self, text: bytes) -> Rows | None:
-        found = _hashed(_PADDING + text)
+        if text == b"[]":
+            return np.zeros(0, dtype=np.intp)
+        found = _hashed(text, self._longest, self._shortest) if _is_compact(text) else None
         if found is None:
             return None
-        if not len(found):
-            return np.zeros(0, dtype=np.intp)
         first, second = self._slots
-        rows: Rows = first[found >> self._shift].astype(np.intp)
-        missed = np.flatnonzero(self._hashes[rows] != found)
-        if len(missed):
-            left = found[missed]
-            again = second[(left * _MULTIPLIER) >> self._shift].astype(np.intp)
-            for place in np.flatnonzero(self._hashes[again] != left).tolist():
-                row = self._crowded.get(int(left[place]))
+        rows: Rows = first[found >> self._shift]
+        others = second[(found * _MULTIPLIER) >> self._shift]
+        rows = np.where(self._hashes[rows] == found, rows, others)
+        fits = self._hashes[rows] == found
+        if not fits.all():
+            for place in np.flatnonzero(~fits).tolist():
+                row = self._crowded.get(int(found[place]))
                 if row is None:
                     return None
-                again[place] = row
-            rows[missed] = again
+                rows[place] = row
         return rows
 
     def _catch_up(self) -> None:
@@ -92,7 +94,6 @@ class NameIndex:
                 names[row] = self._nodes.name(row) if self._nodes.live[row] else None
         if names != self._names:
             self._names = names
-            self.names = np.array(names, dtype=np.object_)
             self._build()
 
     def _current_names(self) -> list[str | None]:
@@ -109,13 +110,16 @@ class NameIndex:
         self._last = b"", np.zeros(0, dtype=np.intp)
         nowhere = len(self._names)  # the row of free slots, whose hash nobody has
         self._hashes: NDArray[np.uint64] = np.zeros(nowhere + 1, dtype=np.uint64)
-        first, second = (np.full(2**bits, nowhere, dtype=np.int32) for _ in range(2))
+        first, second = (np.full(2**bits, nowhere, dtype=np.intp) for _ in range(2))
         self._slots = first, second
         self._crowded: dict[int, int] = {}
-        found = _hashed(_PADDING + msgspec.json.encode([name for _, name in live])) if live else None
-        if found is None:
+        lengths = [len(name.encode()) for _, name in live]
+        self._longest, self._shortest = max(lengths, default=0), min(lengths, default=WINDOW)
+        text = msgspec.json.encode([name for _, name in live])
+        if not _is_compact(text):
             return
-        rows = np.array([row for row, _ in live], dtype=np.int32)
+        found = _hashed(text, self._longest, self._shortest)
+        rows = np.array([row for row, _ in live], dtype=np.intp)
         distinct, counts = np.unique(found, return_counts=True)
         alone = np.isin(found, distinct[counts == 1])
         rows, found = rows[alone], found[alone]
@@ -128,45 +132,49 @@ class NameIndex:
         self._crowded = dict(zip(found[left].tolist(), rows[left].tolist(), strict=True))
 
 
-def _hashed(raw: bytes) -> NDArray[np.uint64] | None:
-    """A hash, never 0, of each string of a compact JSON array of strings without escapes; None for anything else."""
-    data = np.frombuffer(raw, dtype=np.uint8)
-    quotes = np.flatnonzero(data == _QUOTE)
-    if not len(quotes):
-        return np.zeros(0, dtype=np.uint64) if raw.endswith(b"  []") else None
+def _hashed(text: bytes, longest: int, shortest: int) -> NDArray[np.uint64]:
+    """A hash, never 0, of each string of an array that is compact.
+
+    ``longest`` and ``shortest`` are the lengths that names may have: others are hashed to what no name is hashed to,
+    since the length is a part of it.
+    """
+    raw = _PADDING + text
+    quotes = np.flatnonzero(np.frombuffer(raw, dtype=np.uint8) == _QUOTE)
     starts, ends = quotes[0::2] + 1, quotes[1::2]
-    if len(quotes) % 2 or not _is_compact(raw, data, starts, ends):
-        return None
+    tails = ends - WINDOW
     lengths = ends - starts
-    longest = int(lengths.max())
-    if longest > MAX_NAME:
-        return None
     windows = np.ndarray((len(raw) - WINDOW + 1,), "<u8", raw, strides=(1,))
-    last = windows[ends - WINDOW]
-    if int(lengths.min()) < WINDOW:
-        last = np.where(lengths, last >> (np.maximum(WINDOW - lengths, 0).clip(max=7) * 8).astype(np.uint64), 0)
-    mixed = _mixed(lengths.astype(np.uint64), last)
-    for offset in range(0, longest - WINDOW, WINDOW):
-        pieces = windows[np.minimum(starts + offset, ends - WINDOW)]
-        mixed = np.where(lengths > offset + WINDOW, _mixed(mixed, pieces), mixed)
-    return mixed | np.uint64(1)
+    shift = (np.clip(WINDOW - lengths, 0, 7) * 8).astype(np.uint64) if shortest < WINDOW else None
+    mixed = lengths.view(np.uint64)
+    for offset in range(0, max(longest, WINDOW), WINDOW):
+        piece = windows[np.minimum(starts + offset, tails)]
+        _mix(mixed, piece if shift is None else piece >> shift)
+    return np.bitwise_or(mixed, _NEVER_ZERO, out=mixed)
 
 
-def _mixed(state: NDArray[np.uint64], piece: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    mixed = (state ^ piece) * _MULTIPLIER
-    return mixed ^ (mixed >> np.uint64(29))
+def _mix(state: NDArray[np.uint64], piece: NDArray[np.uint64]) -> None:
+    """``piece`` into ``state``, in place: few names cost what calling numpy costs."""
+    np.bitwise_xor(state, piece, out=state)
+    np.multiply(state, _MULTIPLIER, out=state)
+    np.bitwise_xor(state, state >> _FOLD, out=state)
 
 
-def _is_compact(raw: bytes, data: NDArray[np.uint8], starts: Rows, ends: Rows) -> bool:
-    """Whether nothing stands between the strings but one comma each, and nothing in them is escaped."""
+def _is_compact(text: bytes) -> bool:
+    """Whether it is an array of one string or more, with a comma and nothing else between them, and no escapes.
+
+    All quotes but the first and the last are in pairs around a comma, so none is within a string.
+    """
     return (
-        raw[WINDOW : WINDOW + 2] == b'["'
-        and raw.endswith(b'"]')
-        and int(ends[-1]) == len(raw) - 2
-        and b"\\" not in raw
-        and bool((starts[1:] - ends[:-1] == 3).all())
-        and bool((data[ends[:-1] + 1] == _COMMA).all())
+        text.startswith(b'["')
+        and text.endswith(b'"]')
+        and text.count(b'"') == 2 * text.count(b'","') + 2
+        and b"\\" not in text
     )
+
+
+def split_names(raw: msgspec.Raw) -> list[str]:
+    """The names of a compact array."""
+    return bytes(raw)[2:-2].decode().split('","')
 
 
 def slow_rows(raw: msgspec.Raw, nodes: NodeTable) -> tuple[Sequence[str], list[int | None]]:

@@ -40,7 +40,7 @@ class Narrowing(Filter):
             best = None if rows is None else self._best(info, rows)
             if rows is None or best is None:
                 return self._names(args.node_names, info)
-            names: list[str] = self._index.names[rows[best]].tolist()
+            names = [self._judge.nodes.name(row) for row in rows[best].tolist()]
             return FilterAnswer(names_result(names, FailedNodes()), len(rows), len(names))
         found = [self._judge.nodes.row_of(node.metadata.name) for node in args.nodes]
         known = np.array([row for row in found if row is not None], dtype=np.intp)

@@ -105,7 +105,13 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
         return situations, ids.astype(ID)
 
     def _verdict(self, pod_class: PodClass, images: Sequence[ResolvedImage], platform: NodePlatform) -> PodVerdict:
-        return match_pod(images, pod_class.required_os, platform, self._rules)
+        """Of these images of the class. Each is found once, with its reason."""
+        known: dict[object, PodVerdict] = pod_class.derived.setdefault((self, "verdicts"), {})
+        key = platform, tuple(each.image for each in images)
+        verdict = known.get(key)
+        if verdict is None:
+            verdict = known[key] = match_pod(images, pod_class.required_os, platform, self._rules)
+        return verdict
 
     def _fits(self, pod_class: PodClass, images: Sequence[ResolvedImage], platform: NodePlatform) -> bool:
         """UNKNOWN does not fit: a pod is never placed on a guess."""
@@ -118,13 +124,13 @@ def held_images(pod_class: PodClass, nodes: NodeTable) -> dict[PodImage, ImageSt
     Such a node can run the image whatever a registry says: it was pulled there. With the policy Always the kubelet asks
     the registry all the same, so there a held image proves nothing.
     """
-    held = {}
-    for resolved in pod_class.images or ():
-        image = resolved.image
-        state = None if image.pull_policy == "Always" else nodes.images.get(name_on_nodes(image.image))
-        if state is not None:
-            held[image] = state
-    return held
+    names: dict[PodImage, str] | None = pod_class.derived.get("names on nodes")
+    if names is None:
+        images = (resolved.image for resolved in pod_class.images or ())
+        names = {image: name_on_nodes(image.image) for image in images if image.pull_policy != "Always"}
+        pod_class.derived["names on nodes"] = names
+    states = ((image, nodes.images.get(name)) for image, name in names.items())
+    return {image: state for image, state in states if state is not None}
 
 
 def can_run(rules: MatchRules) -> ImageHint:
