@@ -89,6 +89,10 @@ class ReflectorStats:
 # A watch that ended sooner than this without a word has failed, whatever its status said.
 _SHORTEST_WATCH = 1.0
 
+# A watch that lasted for so long is progress however long it was waited for, so that a server which forgets its history
+# every minute does not leave us behind by as much again.
+_LONG_WATCH = 10.0
+
 
 class Reflector(Generic[T]):
     """Follows the objects of ``type_`` below ``path``, such as ``/api/v1/pods``.
@@ -199,7 +203,7 @@ class Reflector(Generic[T]):
                 async for line in lines:
                     self._receive(self._decoder.event(line))
         finally:
-            if self._clock() - started > self._delay:
+            if self._clock() - started > min(self._delay, _LONG_WATCH):
                 self._backoff.reset()
         if self.stats.changes + self.stats.bookmarks == delivered and self._clock() - started < _SHORTEST_WATCH:
             raise Unreachable("it ended a watch at once", sent=True)

@@ -296,6 +296,18 @@ async def test_a_watch_that_lasted_ends_the_growth_of_delays_though_nothing_happ
     assert follower.delays == [0.8, 0.8]
 
 
+async def test_a_watch_that_lasted_ten_seconds_is_enough_however_long_it_was_waited_for(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    seconds = itertools.count(step=11.0)
+    follower = Follower(client, clock=lambda: next(seconds), settings=ReflectorSettings(first_delay=12.0))
+    server.script(LIST, listed())
+    server.script(WATCH, refused(500), refused(500), refused(500), silent)
+    async with follower.running():
+        await until(lambda: len(server.requests(WATCH)) == 4)
+    assert follower.delays == [12.0, 12.0, 12.0]
+
+
 async def test_a_watch_that_ends_at_once_without_a_word_is_a_failure(
     server: ScriptedServer, follower: Follower
 ) -> None:
