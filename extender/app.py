@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import structlog
 
+from extender.loops.known_pods import KnownPods
 from extender.loops.looking_up import LookUps
 from extender.loops.nominating import Nominating
 from extender.loops.second_looks import SecondLooks
@@ -134,7 +135,8 @@ class Extender:
         elif answering.max_nodes:
             filtering = Narrowing(self.cache, image_platform, answering.max_nodes)
         forget = self.cache.forget if self.delegate is None else self.delegate.forget
-        pods = PodWatch(self.cache, self.look_ups, settings.scheduler_names, forget)
+        known_pods = KnownPods(self.cache.classes)
+        pods = PodWatch(self.cache, self.look_ups, known_pods, settings.scheduler_names, forget)
         nodes = NodeWatch(self.cache)
         namespaces = NamespaceWatch(self.cache, self.look_ups.wake_namespace)
         self.watches = base_watches(client, nodes, pods, namespaces, self._problem("watch"), counts_pods=counts_pods)
@@ -147,6 +149,7 @@ class Extender:
             filtering,
             judge,
             self.look_ups,
+            known_pods,
             self.second_looks,
             UnknownImages(
                 parse_unknown_policy(unknown.policy),

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from extender.loops.known_pods import KnownPods
 from extender.loops.looking_up import LookUp, LookUps
 from extender.loops.second_looks import SecondLooks
 from extender.metrics import Metrics
@@ -81,6 +82,7 @@ class Service:
         filtering: Filtering,
         judge: Judge,
         look_ups: LookUps,
+        known_pods: KnownPods,
         second_looks: SecondLooks,
         unknown_images: UnknownImages,
         weights: PlatformWeights,
@@ -96,6 +98,7 @@ class Service:
         self._filtering = filtering
         self._judge = judge
         self._look_ups = look_ups
+        self._known_pods = known_pods
         self._second_looks = second_looks
         self._unknown_images = unknown_images
         self._weights = weights
@@ -138,7 +141,7 @@ class Service:
     # The verbs
 
     def _filter(self, body: Body) -> Answer:
-        args = read_extender_args(body)
+        args = read_extender_args(body, self._known_pods.find)
         return self._with_images(args.pod, lambda look_up: self._filtered(args, look_up))
 
     def _filtered(self, args: ExtenderArgs, look_up: LookUp) -> Response:
@@ -156,7 +159,7 @@ class Service:
         return Response(200, answer.body)
 
     def _prioritize(self, body: Body) -> Response:
-        args = read_extender_args(body)
+        args = read_extender_args(body, self._known_pods.find)
         if is_given(args.node_names):
             scores = list(prioritize_names(read_node_names(args.node_names), self._weights, self._cache.nodes))
         else:
@@ -203,7 +206,7 @@ class Service:
         """The pod with its images as they are to be judged; and after how many seconds that will change by itself."""
         failure = look_up.unknown
         if failure is None:
-            return make_pod_info(pod, look_up.images, self._cache.classes), None
+            return self._known_pods.info(pod, look_up.images), None
         waited = look_up.waited(pod, asyncio.get_running_loop().time())
         settled = self._unknown_images.settle(pod, look_up.images, waited)
         self._metrics.unknown(verb, failure.cause)

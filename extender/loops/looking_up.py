@@ -75,6 +75,11 @@ class LookUp:
         return None
 
     @property
+    def known(self) -> tuple[ResolvedImage, ...] | None:
+        """The answers, if there is one for each image."""
+        return self.images if self.unknown is None else None
+
+    @property
     def is_under_way(self) -> bool:
         """Whether an answer is about to come, as opposed to one that failed and is asked for again later."""
         return any(each.answer is _PENDING for each in self.images)
@@ -119,14 +124,14 @@ class LookUps:
 
     # News of pods
 
-    def seen(self, pod: Pod) -> None:
+    def seen(self, pod: Pod) -> LookUp:
         """A pending pod, as the watch shows it."""
         uid = pod.metadata.uid
         key = self._key(pod)
         known = self._of_pod.get(uid)
         if known is not None:
             if known.key == key:
-                return
+                return known
             self.gone(uid)
         look_up = self._look_ups.get(key)
         if look_up is None:
@@ -137,6 +142,7 @@ class LookUps:
         if early is not None:  # its refusal was about another look-up, so it is tried again with this one
             self._wake_pod(early)
         self._tell()
+        return look_up
 
     def gone(self, uid: str) -> None:
         """The pod needs no node any more."""

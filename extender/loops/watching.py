@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 
+from extender.loops.known_pods import KnownPods
 from extender.loops.looking_up import LookUps
 from scheduler.api.meta import ObjectMeta
 from scheduler.api.namespace import Namespace
@@ -88,11 +89,13 @@ class PodWatch:
         self,
         cache: Cache,
         look_ups: LookUps,
+        known: KnownPods,
         scheduler_names: Collection[str],
         forget: Callable[[str], None],
     ) -> None:
         self._cache = cache
         self._look_ups = look_ups
+        self._known = known
         self._scheduler_names = frozenset(scheduler_names)
         self._forget = forget
         self._listed: set[str] = set()
@@ -118,12 +121,12 @@ class PodWatch:
 
     def modified(self, pod: Pod) -> None:
         if pod.spec.node_name:
-            self._look_ups.gone(pod.metadata.uid)
+            self._needs_no_node(pod.metadata.uid)
             self._place(pod)
         elif pod.metadata.deletion_timestamp is not None:
             self._gone(pod.metadata.uid)
         elif not self._scheduler_names or pod.spec.scheduler_name in self._scheduler_names:
-            self._look_ups.seen(pod)
+            self._known.seen(pod, self._look_ups.seen(pod).known)
 
     def deleted(self, pod: Pod) -> None:
         self._gone(pod.metadata.uid)
@@ -134,7 +137,11 @@ class PodWatch:
         except InvalidQuantity as error:  # costs this pod's room, never the watch
             log.warning("pod not understood", pod=pod.key, why=str(error))
 
-    def _gone(self, uid: str) -> None:
+    def _needs_no_node(self, uid: str) -> None:
         self._look_ups.gone(uid)
+        self._known.gone(uid)
+
+    def _gone(self, uid: str) -> None:
+        self._needs_no_node(uid)
         self._forget(uid)
         self._cache.remove_pod(Pod(metadata=ObjectMeta(name="", uid=uid)))

@@ -29,6 +29,9 @@ from scheduler.images.node_platform import (
 
 Body = bytes | bytearray
 
+KnownPod = Callable[[str, str], Pod | None]
+"""The pod of a uid, if it is at hand at this resourceVersion."""
+
 T = TypeVar("T")
 
 
@@ -95,8 +98,17 @@ class _NodeList(msgspec.Struct, gc=False):
     items: list[SentNode] | None = None
 
 
+class _PodVersion(WireStruct):
+    uid: str = ""
+    resource_version: str = ""
+
+
+class _VersionedPod(WireStruct):
+    metadata: _PodVersion = msgspec.field(default_factory=_PodVersion)
+
+
 class _ExtenderArgs(msgspec.Struct, gc=False):
-    pod: Pod = msgspec.field(name="Pod")
+    pod: msgspec.Raw = msgspec.field(name="Pod")
     nodes: _NodeList | None = msgspec.field(name="Nodes", default=None)
     node_names: msgspec.Raw = msgspec.field(name="NodeNames", default_factory=msgspec.Raw)
 
@@ -174,6 +186,8 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
+_versioned_pod = Decoder(_VersionedPod, "Pod")
+_pod = Decoder(Pod, "Pod")
 _extender_args = Decoder(_ExtenderArgs, "ExtenderArgs")
 _preemption_args = Decoder(ExtenderPreemptionArgs, "ExtenderPreemptionArgs")
 _binding_args = Decoder(ExtenderBindingArgs, "ExtenderBindingArgs")
@@ -182,10 +196,14 @@ _victims = Decoder(Victims, "NodeNameToVictims")
 _meta_victims = Decoder(MetaVictims, "NodeNameToMetaVictims")
 
 
-def read_extender_args(body: Body) -> ExtenderArgs:
-    """Raises MalformedBody."""
+def read_extender_args(body: Body, known: KnownPod = lambda uid, resource_version: None) -> ExtenderArgs:
+    """A pod that is ``known`` is not read. Raises MalformedBody."""
     args = _extender_args(_text(body))
-    return ExtenderArgs(args.pod, (args.nodes and args.nodes.items) or [], args.node_names, body)
+    if not is_given(args.pod):
+        raise MalformedBody("ExtenderArgs cannot be read: Object missing required field `Pod`")
+    version = _versioned_pod(args.pod).metadata
+    pod = known(version.uid, version.resource_version) or _pod(args.pod)
+    return ExtenderArgs(pod, (args.nodes and args.nodes.items) or [], args.node_names, body)
 
 
 def read_preemption_args(body: Body) -> ExtenderPreemptionArgs:

@@ -190,6 +190,7 @@ async def test_delegated_it_knows_namespaces_by_their_labels(stage: SandboxStage
         "topologyKey": "kubernetes.io/hostname",
     }
     pod["spec"]["affinity"] = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    pod["metadata"]["resourceVersion"] += "1"
     async with running(stage, tmp_path, "answering: {delegated: true}") as extender:
         _, answer = await extender.post("filter", {"Pod": pod, "Nodes": None, "NodeNames": list(NODES)})
         assert answer["NodeNames"] == ["arm64-1"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from extender.loops.known_pods import KnownPods
 from extender.loops.looking_up import LookUps
 from extender.loops.pod_writes import PodName
 from extender.loops.second_looks import SecondLooks
@@ -71,12 +72,14 @@ class Served:
         self.bound: list[ExtenderBindingArgs] = []
         resolver: Any = self.resolver
         self.look_ups = LookUps(resolver, None, self.woken.append, self.metrics, refresh=600.0)
+        self.known_pods = KnownPods(self.cache.classes)
         judge = Judge(self.cache, ImagePlatform())
         self.service = Service(
             self.cache,
             Filter(judge) if make_filtering is None else make_filtering(self.cache),
             judge,
             self.look_ups,
+            self.known_pods,
             SecondLooks(judge.possible, lambda info: None),
             UnknownImages(parse_unknown_policy("wait"), 600.0, parse_unknown_policy("open"), lambda name: {}),
             PlatformWeights({"linux/arm64": 100}),
@@ -121,6 +124,19 @@ async def test_a_pod_whose_images_are_known_is_answered_at_once(served: Served) 
     assert isinstance(served.service(Request(b"POST", b"/filter", NAMES)), Response)
     assert (await served.ask("/filter", NAMES))["NodeNames"] == ["arm-0"]
     assert 'extender_requests_total{result="ok",verb="filter"} 2.0' in served.metrics.exposition().decode()
+
+
+async def test_a_pod_is_read_again_only_if_it_is_not_as_the_watch_has_shown_it(served: Served) -> None:
+    served.resolver.go.set()
+    pod = a_pod(resourceVersion="7")
+    look_up = served.look_ups.seen(pod)
+    await asyncio.sleep(0.01)
+    served.known_pods.seen(pod, look_up.known)
+    elsewhere = a_pod_document(resourceVersion="7") | {"spec": {"nodeSelector": 7}}
+    assert (await served.ask("/filter", extender_args(pod=elsewhere, names=["arm-0"])))["NodeNames"] == ["arm-0"]
+    elsewhere["metadata"]["resourceVersion"] = "8"
+    answer = await served.ask("/filter", extender_args(pod=elsewhere, names=["arm-0"]))
+    assert "Pod cannot be read" in answer["Error"]
 
 
 async def test_a_look_up_under_way_is_waited_for(served: Served) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from extender.loops.known_pods import KnownPods
+from extender.loops.looking_up import LookUp
 from extender.loops.watching import NamespaceWatch, NodeWatch, PodWatch
 from scheduler.api.meta import ObjectMeta
 from scheduler.api.namespace import Namespace
@@ -19,8 +21,9 @@ class RecordedLookUps:
     def __init__(self) -> None:
         self.waiting: set[str] = set()
 
-    def seen(self, pod: Pod) -> None:
+    def seen(self, pod: Pod) -> LookUp:
         self.waiting.add(pod.metadata.uid)
+        return LookUp(("", (), ()), 0.0)
 
     def gone(self, uid: str) -> None:
         self.waiting.discard(uid)
@@ -35,7 +38,8 @@ class Watches:
         self.look_ups = RecordedLookUps()
         self.forgotten: list[str] = []
         look_ups: Any = self.look_ups
-        self.pods = PodWatch(self.cache, look_ups, scheduler_names, self.forgotten.append)
+        self.known = KnownPods(self.cache.classes)
+        self.pods = PodWatch(self.cache, look_ups, self.known, scheduler_names, self.forgotten.append)
         self.nodes = NodeWatch(self.cache)
 
 
@@ -55,7 +59,9 @@ def test_a_pending_pod_is_looked_up_until_it_is_bound() -> None:
     watches = Watches()
     watches.pods.added(a_pod())
     assert watches.look_ups.waiting == {"uid-web-0"}
+    assert len(watches.known) == 1
     watches.pods.modified(bound(a_pod()))
+    assert len(watches.known) == 0
     assert watches.look_ups.waiting == set()
     assert watches.cache.node_of("uid-web-0") == "amd-0"
     watches.pods.deleted(bound(a_pod()))
