@@ -17,10 +17,7 @@ from scheduler.cluster.resources import CPU_COLUMN, MEMORY_COLUMN
 
 
 def differences(kept: Cache, fresh: Cache) -> list[str]:
-    """One sentence each; none if both mean the same.
-
-    ``fresh`` is asked about every selector that ``kept`` counts, and counts those from then on.
-    """
+    """One sentence each; none if both mean the same. Both are as before afterwards."""
     common = sorted(name for name in _names(kept) if fresh.nodes.row_of(name) is not None)
     return [
         *(f"node {name} is gone, and still there" for name in sorted(_names(kept) - _names(fresh))),
@@ -105,6 +102,7 @@ def _tallies(asking: Cache, cache: Cache) -> dict[Hashable, Ids]:
     for matcher in list(asking.matchers):
         counted = cache.matchers.acquire(matcher.selectors, terminating=matcher.terminating)
         columns["pods meant by", matcher.selectors, matcher.terminating] = counted.tally.counts(rows)
+        cache.matchers.release(counted)
     for term in cache.carried_terms:
         columns["pods that carry", term.role, term.weight, term.term] = term.tally.counts(rows)
     return columns

@@ -49,6 +49,14 @@ def test_whoever_came_and_went_in_whatever_order_leaves_no_difference() -> None:
     assert matcher.tally.total == 1
 
 
+def test_a_selector_that_was_compared_is_still_forgotten_when_nobody_asks_any_more() -> None:
+    kept, fresh = a_cache(), a_cache()
+    matcher = kept.matchers.acquire((SELECTOR,), terminating=False)
+    assert differences(kept, fresh) == []
+    kept.matchers.release(matcher)
+    assert (len(kept.matchers), len(fresh.matchers)) == (0, 0)
+
+
 def test_empty_caches_are_equal() -> None:
     assert differences(Cache(), Cache()) == []
 
