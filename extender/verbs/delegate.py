@@ -18,14 +18,17 @@ answer. If the pod can run on none of it, but elsewhere, no node is answered and
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 from extender.verbs.filter import FilterAnswer
+from extender.verbs.name_index import NameIndex, slow_rows
 from extender.wire.answers import FailedNodes, names_result, one_name_result
 from extender.wire.arguments import ExtenderArgs, MalformedBody, is_given, read_node_names
 from scheduler.cluster.cache import Cache
+from scheduler.cluster.columns import RowIndexes
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.cycle import Placed, SchedulingCycle
 from scheduler.framework.diagnosis import FitError
@@ -42,6 +45,7 @@ class Delegate:
     def __init__(self, cache: Cache, profile: Profile, give_up: float) -> None:
         self._cache = cache
         self._cycle = SchedulingCycle(cache, profile)
+        self._index = NameIndex(cache.nodes)
         self._give_up = give_up
         self._promised: dict[str, float] = {}
         """UID -> when it is given up, in the order in which promises were made."""
@@ -51,8 +55,7 @@ class Delegate:
         """Raises MalformedBody for whole nodes: only of our own nodes we know what is placed on them."""
         if not is_given(args.node_names):
             raise MalformedBody("delegated mode decides about names: set nodeCacheCapable to true")
-        sent = bytes(args.node_names)
-        return self._decide(info, sent, now)
+        return self._decide(info, args.node_names, now)
 
     def possible(self, info: PodInfo) -> int:
         evaluation = self._cycle.pod_evaluation(info)
@@ -75,37 +78,39 @@ class Delegate:
             self.forget(uid)
         return given_up
 
-    def _decide(self, info: PodInfo, sent: bytes, now: float) -> FilterAnswer:
-        count = sent.count(b'"') // 2
-        uid = info.uid
-        self.forget(uid)
+    def _decide(self, info: PodInfo, raw: msgspec.Raw, now: float) -> FilterAnswer:
+        self.forget(info.uid)
+        rows = self._known(raw)
+        placed = self._cycle.decide_among(info, rows) if len(rows) else None
+        if placed is not None:
+            self._promise(info, placed.node, now)
+            return FilterAnswer(one_name_result(placed.node), placed.evaluated, 1)
+        return self._elsewhere(info, read_node_names(raw), now)
+
+    def _known(self, raw: msgspec.Raw) -> RowIndexes:
+        """The rows of the names that are nodes of ours."""
+        rows = self._index.rows(raw)
+        if rows is None:
+            rows = np.array([row for row in slow_rows(raw, self._cache.nodes)[1] if row is not None], dtype=np.intp)
+        return rows
+
+    def _elsewhere(self, info: PodInfo, sent: list[str], now: float) -> FilterAnswer:
+        """None of the nodes will do. If another one does, the pod is nominated to it."""
         decision = self._cycle.decide(info)
         if not isinstance(decision, Placed):
-            return self._unschedulable(decision.fit_error, count)
-        node = decision.node if _quoted(decision.node) in sent else self._best_of(info, sent)
-        if node is None and count == 1 and _quoted(info.pod.status.nominated_node_name) in sent:
-            return FilterAnswer(_elsewhere(sent), count, 0)  # in the same attempt we are asked about a sample next
-        self._promise(info, node or decision.node, now)
-        if node is None:
-            return FilterAnswer(_elsewhere(sent), count, 0, nominated=decision.node)
-        return FilterAnswer(one_name_result(node), count, 1)
+            return self._unschedulable(decision.fit_error, len(sent))
+        passed_over = FailedNodes()
+        passed_over.add_strangers(sent, ELSEWHERE)
+        answer = FilterAnswer(names_result((), FailedNodes(), passed_over), len(sent), 0)
+        if sent == [info.pod.status.nominated_node_name]:
+            return answer  # in the same attempt we are asked about a sample next
+        self._promise(info, decision.node, now)
+        return replace(answer, nominated=decision.node)
 
     def _promise(self, info: PodInfo, node: str, now: float) -> None:
         if self._cache.node_of(info.uid) is None:
             self._cache.assume(info, node)
             self._promised[info.uid] = now + self._give_up
-
-    def _best_of(self, info: PodInfo, sent: bytes) -> str | None:
-        """The best of the sent nodes, when the best of all is not among them."""
-        names = read_node_names(msgspec.Raw(sent))
-        placed = [(name, row) for name in names if (row := self._cache.nodes.row_of(name)) is not None]
-        if not placed:
-            return None
-        evaluation = self._cycle.pod_evaluation(info)
-        rows = [row for _, row in placed]
-        keys = evaluation.keys[rows]
-        best = int((keys ^ info.seed).argmax())
-        return placed[best][0] if keys[best] >= 0 else None
 
     def _unschedulable(self, fit_error: FitError, count: int) -> FilterAnswer:
         """The same until something changes, so the text of thousands of nodes is put together once."""
@@ -130,13 +135,3 @@ class Delegate:
             for number, rejection in enumerate(statuses.rejections):
                 rows = statuses.rows[np.flatnonzero(statuses.ids == number)]
                 yield rejection, [nodes.name(row) for row in rows.tolist()]
-
-
-def _elsewhere(sent: bytes) -> bytes:
-    passed_over = FailedNodes()
-    passed_over.add_strangers(read_node_names(msgspec.Raw(sent)), ELSEWHERE)
-    return names_result((), FailedNodes(), passed_over)
-
-
-def _quoted(name: str) -> bytes:
-    return f'"{name}"'.encode()

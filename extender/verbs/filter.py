@@ -70,7 +70,7 @@ class Filter:
         possible = self._judge.keys(info)[rows] >= 0
         if possible.all():
             return FilterAnswer(echoed_result(bytes(raw)) if len(rows) else NO_NODES, len(rows), len(rows))
-        names = split_names(raw)
+        names = split_names(bytes(raw))
         kept = list(compress(names, possible.tobytes()))
         refused = ~possible
         failed = FailedNodes()

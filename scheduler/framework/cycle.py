@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.cluster.cache import Cache
-from scheduler.cluster.columns import HASH_BITS
+from scheduler.cluster.columns import HASH_BITS, RowIndexes
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import Likeness, PodInfo
 from scheduler.framework.diagnosis import FitError, check, diagnose, impossible, no_nodes
@@ -108,6 +108,32 @@ class SchedulingCycle:
         if not evaluation.feasible:
             return self._unschedulable(self._diagnosis(evaluation))
         return self._choose(evaluation.keys, evaluation.feasible, evaluation.score_error, info.seed)
+
+    def decide_among(self, info: PodInfo, rows: RowIndexes) -> Placed | None:
+        """The best of these nodes, one at least; None if none of them is possible. Otherwise as ``decide``."""
+        evaluation = self.pod_evaluation(info)
+        if evaluation.rejection is not None:
+            return None
+        if evaluation.fails:
+            check(evaluation, self._nodes)
+        keys, error = evaluation.keys, evaluation.score_error
+        if len(self._cache.nominations) or info.pod.status.nominated_node_name:
+            blocked = self.blocked(info, evaluation)
+            if blocked:
+                keys, error = evaluation.keys_without(blocked)
+            own = self._nodes.row_of(self._cache.nominated_node(info.pod))
+            if own is not None and own in rows and keys[own] >= 0:
+                rows = np.array([own])
+        keys = keys[rows]
+        feasible = int(np.count_nonzero(keys >= 0))
+        if not feasible:
+            return None
+        if feasible > 1 and error is not None:
+            raise error
+        best = int((keys ^ info.seed).argmax())
+        self._reporter.placed(feasible, len(rows))
+        score = keys.item(best) >> HASH_BITS if feasible > 1 else 0
+        return Placed(self._nodes.name(int(rows[best])), feasible, len(rows), score)
 
     def post_filter(self, info: PodInfo, fit_error: FitError) -> PostFilterResult | None:
         """Whether room can be made for a pod that found no node. None: nobody has anything to say.

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from scheduler.cluster.cache import Cache
@@ -12,6 +13,7 @@ from scheduler.framework.profile import Profile
 from scheduler.framework.reporter import Reporter
 from scheduler.framework.status import AttemptError, Code
 from scheduler.plugins.catalogue import upstream_profile
+from scheduler.plugins.node_affinity import NodeAffinity
 from scheduler.plugins.node_resources_fit import NodeResourcesFit
 from tests.builders import a_node, a_pod, fields, required
 from tests.framework.plugins import Failing, Refusing, Scoring
@@ -232,3 +234,42 @@ def test_a_pod_rejected_as_a_whole_names_the_reason_once():
     assert decision.fit_error.message == "0/2 nodes are available: pod affinity terms conflict."
     assert decision.fit_error.rejecting_plugins == {"NodeAffinity"}
     assert decision.fit_error.rejection.code is Code.UNRESOLVABLE
+
+
+def rows_of(cache, *names):
+    return np.array([cache.nodes.row_of(name) for name in names], dtype=np.intp)
+
+
+def test_among_some_nodes_the_best_of_them_is_taken():
+    cache, cycle = a_cycle("abcd", Refusing("R", "d"), scores=[Scoring("S", {"a": 90, "b": 20, "c": 10})])
+    info = make_pod_info(a_pod(), None, cache.classes)
+    assert cycle.decide_among(info, rows_of(cache, "c", "b", "d")) == Placed("b", 2, 3, 20)
+    assert cycle.decide_among(info, rows_of(cache, "d", "c")) == Placed("c", 1, 2, 0)
+    assert cycle.decide_among(info, rows_of(cache, "d")) is None
+    assert cycle.decide_among(info, rows_of(cache, *"dcba")) == cycle.decide(info)
+
+
+def test_among_some_nodes_none_is_possible_for_a_pod_that_can_run_nowhere():
+    cache, cycle = a_cycle("ab", NodeAffinity())
+    info = make_pod_info(a_pod(spec={"affinity": required(fields(("metadata.name", "In", ["x"])))}), None, cache.classes)
+    assert cycle.decide_among(info, rows_of(cache, "a", "b")) is None
+
+
+def test_among_some_nodes_a_pod_that_cannot_be_scored_fails_when_there_is_a_choice():
+    cache, cycle = a_cycle("abc", scores=[Failing("F", {})])
+    info = make_pod_info(a_pod(), None, cache.classes)
+    assert cycle.decide_among(info, rows_of(cache, "b")) == Placed("b", 1, 1, 0)
+    with pytest.raises(AttemptError, match="the pod makes no sense"):
+        cycle.decide_among(info, rows_of(cache, "b", "c"))
+
+
+def test_among_some_nodes_room_is_left_to_nominated_pods_and_the_own_nomination_goes_first():
+    small = [a_node(name, pods="1") for name in "abc"]
+    cache, cycle = a_cycle(small, NodeResourcesFit(), scores=[Scoring("S", {"a": 90, "b": 50, "c": 20})])
+    cache.nominate(a_pod("urgent", spec={"priority": 10}), "a")
+    info = make_pod_info(a_pod(), None, cache.classes)
+    assert cycle.decide_among(info, rows_of(cache, *"abc")) == Placed("b", 2, 3, 50)
+    assert cycle.decide_among(info, rows_of(cache, "a")) is None
+    cache.nominate(info.pod, "c")
+    assert cycle.decide_among(info, rows_of(cache, *"abc")).node == "c"
+    assert cycle.decide_among(info, rows_of(cache, "b", "a")).node == "b"

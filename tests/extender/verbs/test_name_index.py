@@ -65,7 +65,7 @@ def test_thousands_of_names() -> None:
     rows = index.rows(raw(names))
     assert rows is not None
     assert [cache.nodes.name(row) for row in rows.tolist()] == names
-    assert split_names(raw(names)) == names
+    assert split_names(bytes(raw(names))) == names
 
 
 @pytest.mark.parametrize(
