@@ -251,7 +251,8 @@ def test_among_some_nodes_the_best_of_them_is_taken():
 
 def test_among_some_nodes_none_is_possible_for_a_pod_that_can_run_nowhere():
     cache, cycle = a_cycle("ab", NodeAffinity())
-    info = make_pod_info(a_pod(spec={"affinity": required(fields(("metadata.name", "In", ["x"])))}), None, cache.classes)
+    conflict = required(fields(("metadata.name", "In", ["a"]), ("metadata.name", "In", ["b"])))
+    info = make_pod_info(a_pod(spec={"affinity": {"nodeAffinity": conflict}}), None, cache.classes)
     assert cycle.decide_among(info, rows_of(cache, "a", "b")) is None
 
 
