@@ -5,6 +5,8 @@ Owns one column. It grows with the node table when it is written to or read; wha
 
 from __future__ import annotations
 
+from weakref import ref
+
 import numpy as np
 
 from scheduler.cluster.columns import ID, MIN_CAPACITY, Ids, doubled, grown
@@ -24,7 +26,7 @@ class Tally:
         self.epoch = 0
         """Rises when rows changed that are not in the log."""
         self._counts: Ids = np.zeros(MIN_CAPACITY, dtype=ID)
-        self._domains: dict[str, DomainCounts] = {}
+        self._domains: dict[str, ref[DomainCounts]] = {}
 
     def add(self, row: int, pods: int) -> None:
         """``pods`` more (or fewer, if negative) are on the row."""
@@ -41,8 +43,13 @@ class Tally:
         return self._counts[:size]
 
     def by(self, topology_key: str, nodes: NodeTable) -> DomainCounts:
-        """The sums over all nodes per value of a label, shared by all who ask. To be refreshed before use."""
-        found = self._domains.get(topology_key)
+        """The sums over all nodes per value of a label, shared by all who hold them. To be refreshed before use.
+
+        They hold the tally, which only refers to them: in a circle neither would go when nobody needs them any more.
+        """
+        known = self._domains.get(topology_key)
+        found = None if known is None else known()
         if found is None:
-            found = self._domains[topology_key] = DomainCounts(topology_key, self, nodes)
+            found = DomainCounts(topology_key, self, nodes)
+            self._domains[topology_key] = ref(found)
         return found

@@ -1,5 +1,7 @@
 """Sums per domain after every kind of change: the histories at random are in ``framework/test_evaluation``."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,16 @@ def place(table, tally, row, pods=1):
 def sums(counts, table):
     column = table.labels.column("zone")
     return {value: int(counts.sums[column.values.id_of(value)]) for value in "ab"}
+
+
+def test_sums_are_shared_while_somebody_holds_them_and_go_with_the_last(table):
+    tally = Tally()
+    counts = tally.by("zone", table)
+    assert tally.by("zone", table) is counts
+    gone = weakref.ref(counts)
+    del counts
+    assert gone() is None
+    assert tally.by("zone", table).refresh()
 
 
 @pytest.mark.parametrize("changes", [1, 3, FEW_ROWS + 1, 200])
