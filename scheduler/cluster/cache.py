@@ -15,7 +15,8 @@ not relied upon: a pod that arrives before its node, or outlives it, is counted 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 
 from scheduler.api.meta import ObjectMeta
 from scheduler.api.namespace import Namespace
@@ -49,6 +50,7 @@ _LET_GO = Pod(metadata=ObjectMeta(name=""))
 class Cache:
     """Nodes, the pods placed on them, and the objects that select pods.
 
+    No part of it refers back to it: one that was made to compare with goes at once, without a search for circles.
     Whoever evicts nobody may do without ``keeps_pods``: a pod then counts, but its object, some kilobytes, is let go.
     """
 
@@ -62,9 +64,9 @@ class Cache:
         self.carried_terms = CarriedTerms(self.namespaces)
         self.nominations = Nominations(self.nodes.row_of)
         self.budgets = DisruptionBudgets()
-        self.importance = Importance(self.nodes, self.pods_on, self.budgets)
         self._pods: dict[str, PlacedPod] = {}
         self._on_node: dict[str, dict[str, PlacedPod]] = {}
+        self.importance = Importance(self.nodes, partial(_pods_on, self._on_node), self.budgets)
         self._assumed: dict[str, Pod] = {}
 
     # Nodes
@@ -169,7 +171,7 @@ class Cache:
 
     def pods_on(self, node: str) -> Collection[PlacedPod]:
         """The pods that count on a node, in no particular order."""
-        return self._on_node.get(node, {}).values()
+        return _pods_on(self._on_node, node)
 
     # What preemption is about
 
@@ -267,3 +269,7 @@ class Cache:
         row = self.nodes.row_of(placed.node)
         if row is not None:
             self._displace(row, placed)
+
+
+def _pods_on(nodes: Mapping[str, Mapping[str, PlacedPod]], node: str) -> Collection[PlacedPod]:
+    return nodes.get(node, {}).values()

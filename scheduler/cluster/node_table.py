@@ -14,7 +14,8 @@ A row is free, then taken by a node, then free again::
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -47,19 +48,19 @@ class NodeTable:
         self.taints: Ids = np.zeros(self.capacity, dtype=ID)
         self.platforms: Ids = np.zeros(self.capacity, dtype=ID)
         self.features: Ids = np.zeros(self.capacity, dtype=ID)
+        self._nodes: list[Node | None] = []
+        self._rows: dict[str, int] = {}
+        self._free: list[int] = []
         self.taint_sets: Interner[tuple[Taint, ...]] = Interner()
         self.platform_values: Interner[NodePlatform] = Interner()
         self.feature_sets: Interner[frozenset[str]] = Interner()
         self.resources = ResourceColumns(self.capacity)
-        self.labels = LabelColumns(self.capacity, self._labels_of_all)
+        self.labels = LabelColumns(self.capacity, partial(_labels_of_all, self._rows, self._nodes))
         self.images = ImageStates()
         self.ports = PortsInUse()
         self.facts = ChangeLog()
         self.counters = ChangeLog()
         self.volumes = Volumes(self.capacity, self.facts, self.counters)
-        self._nodes: list[Node | None] = []
-        self._rows: dict[str, int] = {}
-        self._free: list[int] = []
 
     def __len__(self) -> int:
         """How many nodes there are."""
@@ -184,14 +185,17 @@ class NodeTable:
         self.labels.grow(self.capacity)
         self.volumes.grow(self.capacity)
 
-    def _labels_of_all(self) -> Iterator[tuple[int, Labels]]:
-        for row, node in self:
-            yield row, node.metadata.labels
-
 
 def name_hash(name: str) -> int:
     """HASH_BITS of a hash that is the same on every machine and in every run."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) & HASH_MASK
+
+
+def _labels_of_all(rows: Mapping[str, int], nodes: Sequence[Node | None]) -> Iterator[tuple[int, Labels]]:
+    for row in rows.values():
+        node = nodes[row]
+        if node is not None:
+            yield row, node.metadata.labels
 
 
 def _without_images(node: Node) -> Node:

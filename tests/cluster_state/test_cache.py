@@ -1,5 +1,8 @@
 """Who counts where, whatever the order of news; and after any history the same as counted from scratch."""
 
+import gc
+import weakref
+
 import pytest
 
 from scheduler.cluster.cache import Cache
@@ -27,6 +30,18 @@ def a_cache(*nodes):
 
 def info(cache, pod):
     return make_pod_info(pod, None, cache.classes)
+
+
+def test_a_cache_that_nobody_needs_any_more_goes_without_a_search_for_circles():
+    gc.disable()
+    try:
+        cache = a_cache("a")
+        cache.add_pod(a_pod(on="a", labels={"app": "web"}, requests={"cpu": "1"}))
+        gone = weakref.ref(cache)
+        del cache
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_bound_pod_counts_on_its_node_until_it_is_gone():

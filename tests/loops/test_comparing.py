@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +83,26 @@ async def compare(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 async def test_a_memory_that_missed_nothing_is_equal(compare: Comparing) -> None:
     assert await compare.lasting_differences() == []
+
+
+async def test_the_memory_to_compare_with_is_gone_afterwards(
+    compare: Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Cache]] = []
+
+    def a_cache() -> Cache:
+        cache = Cache()
+        made.append(weakref.ref(cache))
+        return cache
+
+    monkeypatch.setattr(comparing, "Cache", a_cache)
+    gc.disable()  # it is as large as the whole cluster, and searches for circles are seldom (``loops.garbage``)
+    try:
+        await compare.lasting_differences()
+        await asyncio.sleep(0.1)
+        assert [cache() for cache in made] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_a_wrong_counter_and_a_lost_pod_are_told(memory: Memory, compare: Comparing) -> None:
