@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,7 +196,6 @@ def started(pod: Pod) -> int:
     return _microseconds(pod.status.start_time) if pod.status.start_time else NOT_STARTED
 
 
-@lru_cache(maxsize=65_536)
 def _microseconds(text: str) -> int:
     try:
         time = datetime.fromisoformat(text)

@@ -102,7 +102,7 @@ class World:
 
 
 def workload(number: int, on: str = "") -> Pod:
-    """With an image, labels, selectors and a port of its own."""
+    """With an image, labels, selectors, a port and a start of its own."""
     selector = {"matchLabels": {"app": f"app-{number}"}}
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}
     spread = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", **term}
@@ -113,6 +113,7 @@ def workload(number: int, on: str = "") -> Pod:
         labels={"app": f"app-{number}"},
         requests={"cpu": "10m"},
         ports=[{"containerPort": 80, "hostPort": 1024 + number}],
+        status={"startTime": f"2026-01-01T{number // 60:02}:{number % 60:02}:00Z"} if on else {},
         spec={
             "schedulerName": OURS,
             "topologySpreadConstraints": [spread],
