@@ -88,7 +88,7 @@ class NameIndex:
             return np.zeros(0, dtype=np.intp)
         if not _is_compact(text):
             return None
-        rows = [self._nodes.row_of(name) for name in split_names(text)]
+        rows = self._nodes.rows_of(split_names(text))
         return None if None in rows else np.array(rows, dtype=np.intp)
 
     def _catch_up(self) -> None:
@@ -191,4 +191,4 @@ def split_names(text: bytes) -> list[str]:
 def slow_rows(raw: msgspec.Raw, nodes: NodeTable) -> tuple[Sequence[str], list[int | None]]:
     """The names one by one, and the row of each that is a node's. Raises MalformedBody."""
     names = read_node_names(raw)
-    return names, [nodes.row_of(name) for name in names]
+    return names, nodes.rows_of(names)

@@ -75,6 +75,10 @@ class NodeTable:
         """The row of a node; None for a name that is not (or no longer) known."""
         return self._rows.get(name)
 
+    def rows_of(self, names: Iterable[str]) -> list[int | None]:
+        """The same for many names."""
+        return list(map(self._rows.get, names))
+
     def node(self, row: int) -> Node:
         """The node at a live row, without its images: they are in ``images``, each name once."""
         node = self._nodes[row]
