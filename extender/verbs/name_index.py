@@ -8,7 +8,8 @@ refused while building, and that a name nobody knows meets one by chance is less
 the name and overlapping the one before, and repeated for as many as the longest name has; of a name shorter than 8
 bytes, what stands before it is shifted out.
 
-The slow twin is ``slow_rows``, which also takes what the trick does not: white space and escapes.
+The array must be JSON (whoever cut it out of a body has seen to that): then its bytes add up only if there is a comma
+and nothing else between the names. The slow twin is ``slow_rows``, which also takes white space and escapes.
 """
 
 from __future__ import annotations
@@ -25,23 +26,26 @@ from scheduler.cluster.node_table import NodeTable
 
 WINDOW: Final = 8
 SLOTS_PER_NODE: Final = 8
-FEW: Final = 150
-"""Up to so many names are looked up one by one."""
+SHORT: Final = 3_000
+"""Bytes below which names are looked up one by one: 100 to 200 of them."""
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _FOLD: Final = np.uint64(29)
-_NEVER_ZERO: Final = np.uint64(1)
 _PADDING: Final = b" " * WINDOW
-"""Before the array, so that the window of a short first name exists."""
+"""Around the array, so that the windows of a short first or last name exist."""
 _QUOTE: Final = ord('"')
 
 Rows = NDArray[np.intp]
 
 
 class NameIndex:
-    """Follows a node table. ``rows`` is what it is for; nobody may write into what it returns."""
+    """Follows a node table. ``rows`` is what it is for; nobody may write into what it returns.
 
-    def __init__(self, nodes: NodeTable) -> None:
+    ``short``: bytes below which the names of an array are looked up one by one.
+    """
+
+    def __init__(self, nodes: NodeTable, short: int = SHORT) -> None:
         self._nodes = nodes
+        self._short = short
         self._seen = -1
         self._names: list[str | None] = []
         """The name of each row, None where there is no node."""
@@ -58,15 +62,20 @@ class NameIndex:
         text = bytes(raw)
         if text == self._last[0]:  # the same nodes in the same order: a hundred times cheaper to see than to find out
             return self._last[1]
-        rows = self._found(text)
+        if not text.startswith(b'["') or b"\\" in text:
+            return np.zeros(0, dtype=np.intp) if text == b"[]" else None
+        rows = self._few(text) if len(text) < self._short else self._found(text)
         if rows is not None:
             self._last = text, rows
         return rows
 
+    def _few(self, text: bytes) -> Rows | None:
+        """Of few names: as many steps as there are names are fewer than the trick takes."""
+        rows = self._nodes.rows_of(split_names(text))
+        return None if None in rows else np.array(rows, dtype=np.intp)
+
     def _found(self, text: bytes) -> Rows | None:
-        if text.count(b",") < FEW:
-            return self._few(text)
-        found = _hashed(text, self._longest, self._shortest) if _is_compact(text) else None
+        found = _hashed(text, self._longest, self._shortest)
         if found is None:
             return None
         first, second = self._slots
@@ -81,15 +90,6 @@ class NameIndex:
                     return None
                 rows[place] = row
         return rows
-
-    def _few(self, text: bytes) -> Rows | None:
-        """Of few names: as many steps as there are names are fewer than the trick takes."""
-        if text == b"[]":
-            return np.zeros(0, dtype=np.intp)
-        if not _is_compact(text):
-            return None
-        rows = self._nodes.rows_of(split_names(text))
-        return None if None in rows else np.array(rows, dtype=np.intp)
 
     def _catch_up(self) -> None:
         """Builds anew when nodes have come or gone; other news of them changes nothing here."""
@@ -127,9 +127,9 @@ class NameIndex:
         lengths = [len(name.encode()) for _, name in live]
         self._longest, self._shortest = max(lengths, default=0), min(lengths, default=WINDOW)
         text = msgspec.json.encode([name for _, name in live])
-        if not _is_compact(text):
+        found = _hashed(text, self._longest, self._shortest) if live and b"\\" not in text else None
+        if found is None:
             return
-        found = _hashed(text, self._longest, self._shortest)
         rows = np.array([row for row, _ in live], dtype=np.intp)
         distinct, counts = np.unique(found, return_counts=True)
         alone = np.isin(found, distinct[counts == 1])
@@ -143,24 +143,31 @@ class NameIndex:
         self._crowded = dict(zip(found[left].tolist(), rows[left].tolist(), strict=True))
 
 
-def _hashed(text: bytes, longest: int, shortest: int) -> NDArray[np.uint64]:
-    """A hash, never 0, of each string of an array that is compact.
+def _hashed(text: bytes, longest: int, shortest: int) -> NDArray[np.uint64] | None:
+    """A hash of each string of a JSON array of strings without escapes; None if it is not as compact as can be.
 
     ``longest`` and ``shortest`` are the lengths that names may have: others are hashed to what no name is hashed to,
     since the length is a part of it.
     """
-    raw = _PADDING + text
-    quotes = np.flatnonzero(np.frombuffer(raw, dtype=np.uint8) == _QUOTE)
+    raw = _PADDING + text + _PADDING
+    quotes = (np.frombuffer(raw, dtype=np.uint8) == _QUOTE).nonzero()[0]
+    if len(quotes) % 2:
+        return None
     starts, ends = quotes[0::2] + 1, quotes[1::2]
-    tails = ends - WINDOW
     lengths = ends - starts
+    if len(text) != int(lengths.sum()) + 3 * len(lengths) + 1:  # two quotes each, and commas and brackets
+        return None
+    tails = ends - WINDOW
     windows = np.ndarray((len(raw) - WINDOW + 1,), "<u8", raw, strides=(1,))
     shift = (np.clip(WINDOW - lengths, 0, 7) * 8).astype(np.uint64) if shortest < WINDOW else None
-    mixed = lengths.view(np.uint64)
+    mixed: NDArray[np.uint64] = lengths.view(np.uint64)
     for offset in range(0, max(longest, WINDOW), WINDOW):
-        piece = windows[np.minimum(starts + offset, tails)]
-        _mix(mixed, piece if shift is None else piece >> shift)
-    return np.bitwise_or(mixed, _NEVER_ZERO, out=mixed)
+        if offset + WINDOW >= longest:
+            at = tails
+        else:
+            at = np.minimum(starts + offset, tails) if offset or shortest < WINDOW else starts
+        _mix(mixed, windows[at] if shift is None else windows[at] >> shift)
+    return mixed
 
 
 def _mix(state: NDArray[np.uint64], piece: NDArray[np.uint64]) -> None:
@@ -168,19 +175,6 @@ def _mix(state: NDArray[np.uint64], piece: NDArray[np.uint64]) -> None:
     np.bitwise_xor(state, piece, out=state)
     np.multiply(state, _MULTIPLIER, out=state)
     np.bitwise_xor(state, state >> _FOLD, out=state)
-
-
-def _is_compact(text: bytes) -> bool:
-    """Whether it is an array of one string or more, with a comma and nothing else between them, and no escapes.
-
-    All quotes but the first and the last are in pairs around a comma, so none is within a string.
-    """
-    return (
-        text.startswith(b'["')
-        and text.endswith(b'"]')
-        and text.count(b'"') == 2 * text.count(b'","') + 2
-        and b"\\" not in text
-    )
 
 
 def split_names(text: bytes) -> list[str]:

@@ -116,6 +116,14 @@ def test_a_malformed_body_is_refused_with_a_sentence(body: bytes, phrase: str) -
         read_extender_args(body)
 
 
+@pytest.mark.parametrize(
+    "names", [b'["a":"b"]', b'{"a","b"}', b'["a" "b"]', b'["a",]', b'["a"', b'["a\x01"]', b'["\\u12"]']
+)
+def test_names_that_are_not_json_are_refused_unread(names: bytes) -> None:
+    with pytest.raises(MalformedBody):
+        read_extender_args(b'{"Pod":{"metadata":{"name":"x"}},"NodeNames":' + names + b"}")
+
+
 @pytest.mark.parametrize("names", [b"[1]", b'["a",null]', b'{"a":1}', b'"a"'])
 def test_names_that_are_none_are_refused(names: bytes) -> None:
     with pytest.raises(MalformedBody, match="NodeNames"):
