@@ -81,7 +81,10 @@ class Exchange(asyncio.Protocol):
             elif self._ended:
                 return
             elif self._problem is not None:
-                raise self._problem
+                try:
+                    raise self._problem
+                finally:
+                    self._problem = None  # it holds this frame, and so this exchange
             else:
                 await self._until_more(idle_seconds)
 
@@ -103,6 +106,7 @@ class Exchange(asyncio.Protocol):
             self._transport.write(request)
             return await self._answer
         except BaseException:
+            self._problem = None  # it holds this frame, and so this exchange
             self.close()
             raise
         finally:
@@ -144,6 +148,7 @@ class Exchange(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(_cut())
         self._transport = None
+        del self._parser  # it holds this exchange
 
     # As httptools wants it
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.kube.certificates import tls_context
 from scheduler.kube.errors import Unreachable
+from scheduler.kube.exchange import Exchange
 from scheduler.kube.pool import Endpoint
 from scheduler.kube.requests import ApiClient, RequestSettings
 from tests.kube.pki import Authority
@@ -95,6 +97,24 @@ async def test_a_cut_new_connection_is_the_callers_business() -> None:
         with pytest.raises(Unreachable):
             await client.request("GET", "/x")
     assert len(peer.requests) == 1
+
+
+async def test_connections_that_were_cut_are_gone_without_a_search_for_circles() -> None:
+    """Such searches are seldom (``loops.garbage``), and an API server that cuts many connections is in trouble."""
+    peer = Peer(*[None] * 20)
+    async with serving(peer) as client:
+        gc.collect()  # what other tests left
+        gc.disable()
+        try:
+            for _ in range(20):
+                with suppress(Unreachable):  # ``pytest.raises`` makes circles itself
+                    await client.request("POST", "/x", body=b"{}")
+            await asyncio.sleep(0.1)
+            left = [thing for thing in gc.get_objects() if isinstance(thing, Exchange)]
+        finally:
+            gc.enable()
+    assert peer.connections == 20
+    assert not left
 
 
 async def test_an_answer_cut_short_is_none() -> None:
