@@ -17,7 +17,7 @@ from tests.faults.aftermath import must_hold
 from tests.faults.scenarios import CROWD, NODES, FaultScenarios, names, so_many_are_bound
 from tests.faults.stage import EVENTS, PODS, a_crowd, create_steadily, fill
 from tests.faults.stage import NODES as NODE_LIST
-from tests.scenarios.election import no_lease, says
+from tests.scenarios.election import LEASE_SECONDS, SHORT, no_lease, says, scheduler_that_stands_by
 from tests.scenarios.walking import eventually
 
 if TYPE_CHECKING:
@@ -127,3 +127,25 @@ async def test_an_etcd_that_stops_for_ten_seconds(stage: RealFaultStage, tmp_pat
         await stage.api_server_ready()
         await creating
         await must_hold(stage, scheduler, names(crowd))
+
+
+async def test_a_leader_that_ends_while_etcd_is_away_is_followed_by_the_standby(
+    stage: RealFaultStage, tmp_path: Path
+) -> None:
+    etcd, crowd = stage.plane.etcd, a_crowd(stage, CROWD, seed=22)
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(SHORT)
+    config = f"--config={settings}"
+    async with (
+        scheduler_process(stage.kubeconfig, tmp_path / "leader.log", config, leader_elect=True) as leader,
+        scheduler_that_stands_by(stage, tmp_path / "standby.log", config, after=leader) as standby,
+    ):
+        creating = asyncio.create_task(create_steadily(stage, crowd, seconds=2.0))
+        await so_many_are_bound(stage, CROWD // 8)
+        await asyncio.to_thread(etcd.stop)
+        assert await leader.ended(ETCD_AWAY) == 1  # it cannot renew its lease
+        await asyncio.sleep(ETCD_AWAY - LEASE_SECONDS)
+        etcd.start()
+        await stage.api_server_ready()
+        await creating
+        await must_hold(stage, standby, names(crowd))
