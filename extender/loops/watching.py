@@ -144,4 +144,5 @@ class PodWatch:
     def _gone(self, uid: str) -> None:
         self._needs_no_node(uid)
         self._forget(uid)
-        self._cache.remove_pod(Pod(metadata=ObjectMeta(name="", uid=uid)))
+        if self._cache.node_of(uid) is not None:
+            self._cache.remove_pod(Pod(metadata=ObjectMeta(name="", uid=uid)))
