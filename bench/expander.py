@@ -65,7 +65,7 @@ class Measured:
 
     def median(self, field: str) -> float:
         """Of the warm rounds."""
-        return statistics.median(getattr(answer, field) for answer in self.warm)
+        return float(statistics.median(getattr(answer, field) for answer in self.warm))
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ async def measure(options: int, pods: int, rounds: int = WARM_ROUNDS) -> Measure
         names = [f"{registry.address}/bench/app-{number % images}:1" for number in range(pods)]
         request = question(options, names).SerializeToString()
         async with grpc.aio.insecure_channel(address) as connection:
-            call = connection.unary_unary(METHOD, response_deserializer=BestOptionsResponse.FromString)
+            call: Any = connection.unary_unary(METHOD, response_deserializer=BestOptionsResponse.FromString)
             cold = await _ask(call, request)
             warm = [await _ask(call, request) for _ in range(rounds)]
         return Measured(options, pods, images, len(request) / 1e6, cold, tuple(warm))

@@ -110,7 +110,7 @@ class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def steps(self, params: Mapping[str, str | int]) -> list[Step]:
         """The operations with everything filled in. Raises InvalidWorkload for a parameter that is missing."""
-        values = DEFAULT_PARAMS | params
+        values = {**DEFAULT_PARAMS, **params}
         steps: list[Step] = []
         made: Counter[str] = Counter()
         for op in self.ops:

@@ -58,9 +58,10 @@ def with_echo() -> Contender:
     return _assisted("zero-cost echo", lambda folder, _: Echo(folder))
 
 
-def with_extender(title: str, **wanted: Any) -> Contender:
-    """``wanted``: options of ``multiarch-extender config``."""
-    return _assisted(title, lambda folder, kubeconfig: ExtenderProcess(folder, kubeconfig, QUICK_STOP, **wanted))
+def with_extender(title: str, answering: str = "{}", **wanted: Any) -> Contender:
+    """``answering``: that part of its settings; ``wanted``: options of ``multiarch-extender config``."""
+    settings = f"{QUICK_STOP}\nanswering: {answering}"
+    return _assisted(title, lambda folder, kubeconfig: ExtenderProcess(folder, kubeconfig, settings, **wanted))
 
 
 def _assisted(title: str, extender: Callable[[Path, Path], Echo | ExtenderProcess]) -> Contender:

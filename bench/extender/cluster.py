@@ -105,8 +105,11 @@ async def _api_server(stack: contextlib.AsyncExitStack, nodes: int, placed: int,
         body = b'{"metadata":{"resourceVersion":"1"' + more.encode() + b'},"items":[' + items + b"]}"
         return web.Response(body=body, content_type="application/json")
 
+    async def version(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"gitVersion": "bench"})
+
     app = web.Application()
-    app.router.add_get("/version", lambda _: web.json_response({"gitVersion": "bench"}))
+    app.router.add_get("/version", version)
     app.router.add_get("/api/v1/{kind}", lists)
     app.router.add_get("/apis/{group}/v1/{kind}", lists)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

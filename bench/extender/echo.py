@@ -21,7 +21,7 @@ def echo(request: Request) -> Response:
     if not request.body:  # somebody looks whether it is there
         return Response(200, b"")
     names = request.body[request.body.rindex(_START) + len(_START) : -1].rstrip(b"}\n")
-    return Response(200, echoed_result(names))
+    return Response(200, echoed_result(bytes(names)))
 
 
 async def serve(port: int) -> None:

@@ -53,7 +53,10 @@ def variants() -> list[Variant]:
         Variant(with_echo(), EVERYWHERE),
         Variant(with_extender("filter, all nodes can run it", mode="filter", percentage=0), EVERYWHERE),
         Variant(with_extender("filter, a fifth cannot", mode="filter", percentage=0)),
-        Variant(with_extender("narrowed to 16", mode="narrow", percentage=0)),
+        *(
+            Variant(with_extender(f"narrowed to {most}", f"{{maxNodes: {most}}}", mode="narrow", percentage=0))
+            for most in (16, 4, 1)
+        ),
         Variant(with_extender("delegated", mode="delegated")),
         Variant(with_extender("delegated, a tenth sent", mode="delegated", percentage=0)),
         Variant(with_extender("delegated, all nodes sent", mode="delegated", percentage=100)),
