@@ -14,7 +14,7 @@ import yaml
 
 from extender.settings import ExtenderSettings
 
-DEFAULT_MAX_NODES = 16
+DEFAULT_MAX_NODES = 4
 """What narrowing keeps unless told otherwise: a choice for kube-scheduler's scores, and a sixth of their cost."""
 
 KEPT_PLUGINS = ("PrioritySort", "SchedulingGates", "VolumeBinding", "DefaultBinder")

@@ -129,7 +129,7 @@ def test_defaults_are_left_out() -> None:
 def test_the_command_prints_either_side() -> None:
     run = CliRunner().invoke
     assert run(main, ["config", "--mode", "narrow"]).output.startswith("apiVersion: kubescheduler.config.k8s.io/v1\n")
-    assert "maxNodes: 16" in run(main, ["config", "--mode", "narrow", "--for", "extender"]).output
+    assert f"maxNodes: {DEFAULT_MAX_NODES}" in run(main, ["config", "--mode", "narrow", "--for", "extender"]).output
     refused = run(main, ["config", "--timeout", "1"])
     assert refused.exit_code == 1
     assert "hang up before the answer" in refused.output
