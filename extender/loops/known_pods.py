@@ -16,6 +16,9 @@ from scheduler.cluster.pod_info import PodInfo, make_pod_info
 from scheduler.images.pod_images import ResolvedImage
 from scheduler.loops.alike import Alike
 
+MOST = 10_000
+"""Pods of about 1.5 KB each that are kept; of more, the later ones are read when they are asked about."""
+
 Images = tuple[ResolvedImage, ...]
 
 
@@ -41,6 +44,8 @@ class KnownPods:
 
     def seen(self, pod: Pod, images: Images | None) -> None:
         """A pending pod, and what is known of its images if that is all there is to know."""
+        if len(self._pods) >= MOST and pod.metadata.uid not in self._pods:
+            return
         self._pods[pod.metadata.uid] = _Known(self._alike.share(pod))
         if images is not None:
             with contextlib.suppress(InvalidQuantity):  # told to whoever asks about the pod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extender.loops import known_pods
 from extender.loops.known_pods import KnownPods
 from scheduler.api.quantity import InvalidQuantity
 from scheduler.cluster.cache import Cache
@@ -61,3 +62,17 @@ def test_a_quantity_that_is_none_is_told_to_whoever_asks(known: KnownPods) -> No
     assert pod is not None
     with pytest.raises(InvalidQuantity, match="much"):
         known.info(pod, answers())
+
+
+def test_no_more_than_so_many_are_kept_and_those_go_on_to_be_followed(
+    known: KnownPods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_pods, "MOST", 1)
+    known.seen(a_pod("web-0", resourceVersion="7"), answers())
+    known.seen(a_pod("web-1", resourceVersion="7"), answers())
+    assert (len(known), known.find("uid-web-1", "7")) == (1, None)
+    known.seen(a_pod("web-0", resourceVersion="8"), answers())
+    assert known.find("uid-web-0", "8") is not None
+    known.gone("uid-web-0")
+    known.seen(a_pod("web-1", resourceVersion="8"), answers())
+    assert known.find("uid-web-1", "8") is not None
