@@ -92,6 +92,9 @@ def _amounts(cache: Cache) -> dict[Hashable, Amounts]:
     for name, number in resources.columns():
         columns[f"{name} allocatable"] = resources.allocatable[number]
         columns[f"{name} requested"] = resources.requested[number]
+    for name, taken in resources.unoffered.items():
+        column = columns[f"{name} requested"] = np.zeros(cache.nodes.capacity, dtype=AMOUNT)
+        column[list(taken)] = list(taken.values())
     return columns
 
 

@@ -38,8 +38,9 @@ class ResourceColumns:
     ``scored`` is what is taken for the purpose of comparing nodes: for cpu and memory a count of its own, in which
     containers that ask for nothing count with a default; for all else the same as ``requested``.
 
-    The pod count is a resource like others, of which every pod takes one. A name that neither a node offers nor a
-    placed pod takes has no column; ``column`` is None for it.
+    The pod count is a resource like others, of which every pod takes one. A name that no node has ever offered has no
+    column; ``column`` is None for it. Whoever may create pods may make up such names, so what placed pods take of them
+    is in ``unoffered``, and goes with the pods.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -48,6 +49,8 @@ class ResourceColumns:
         self._columns: dict[str, int] = {}
         self._remembered: dict[PodRequests, tuple[tuple[int, int], ...]] = {}
         self._block: tuple[Rows, ResourceBlock] | None = None
+        self.unoffered: dict[str, dict[int, int]] = {}
+        """By name and row, what placed pods take of resources without a column. To read only."""
         self._ensure(_FIRST)
 
     def _set_table(self, table: Amounts) -> None:
@@ -98,7 +101,10 @@ class ResourceColumns:
 
     def add(self, row: int, requests: PodRequests) -> None:
         """Count one pod more on the row."""
-        for number, amount in self._columns_of(requests):
+        columns = self._columns_of(requests)
+        if len(columns) <= len(requests.amounts):
+            self._take_unoffered(row, requests, 1)
+        for number, amount in columns:
             self.requested[number][row] += amount
             if number > MEMORY_COLUMN:
                 self.scored[number][row] += amount
@@ -108,7 +114,10 @@ class ResourceColumns:
 
     def remove(self, row: int, requests: PodRequests) -> None:
         """The reverse of ``add`` with the same requests."""
-        for number, amount in self._columns_of(requests):
+        columns = self._columns_of(requests)
+        if len(columns) <= len(requests.amounts):
+            self._take_unoffered(row, requests, -1)
+        for number, amount in columns:
             self.requested[number][row] -= amount
             if number > MEMORY_COLUMN:
                 self.scored[number][row] -= amount
@@ -119,26 +128,46 @@ class ResourceColumns:
     def clear(self, row: int) -> None:
         """For a row that is given back: its next node starts from zero."""
         self._table[:, :, row] = 0
+        for name in list(self.unoffered):
+            self._put_unoffered(name, row, 0)
         self._block = None
 
     def _columns_of(self, requests: PodRequests) -> tuple[tuple[int, int], ...]:
-        """(column, amount) of what the pod takes, itself included."""
+        """(column, amount) of what the pod takes, itself included, as far as there are columns."""
         known = self._remembered.get(requests)
         if known is not None:
             return known
-        self._ensure(name for name, _ in requests.amounts)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
-        amounts = tuple((self._columns[name], amount) for name, amount in requests.amounts)
+        amounts = tuple((self._columns[name], amount) for name, amount in requests.amounts if name in self._columns)
         self._remembered[requests] = found = ((PODS_COLUMN, 1), *amounts)
         return found
 
+    def _take_unoffered(self, row: int, requests: PodRequests, times: int) -> None:
+        for name, amount in requests.amounts:
+            if name not in self._columns:
+                taken = self.unoffered.get(name, {}).get(row, 0)
+                self._put_unoffered(name, row, taken + times * amount)
+
+    def _put_unoffered(self, name: str, row: int, amount: int) -> None:
+        taken = self.unoffered.setdefault(name, {})
+        taken[row] = amount
+        if not amount:
+            del taken[row]
+        if not taken:
+            del self.unoffered[name]
+
     def _ensure(self, names: Iterable[str]) -> None:
-        """Give each name a column."""
+        """Give each name a column, with what is taken of it already."""
         new = [name for name in dict.fromkeys(names) if name not in self._columns]
-        if new:
-            self._columns |= {name: len(self._columns) + i for i, name in enumerate(new)}
-            self._set_table(np.pad(self._table, ((0, 0), (0, len(new)), (0, 0))))
+        if not new:
+            return
+        self._columns |= {name: len(self._columns) + i for i, name in enumerate(new)}
+        self._set_table(np.pad(self._table, ((0, 0), (0, len(new)), (0, 0))))
+        self._remembered.clear()
+        for name in new:
+            for row, amount in self.unoffered.pop(name, {}).items():
+                self.requested[self._columns[name]][row] = self.scored[self._columns[name]][row] = amount
 
 
 def read_amount(name: str, text: str | int | float) -> int:

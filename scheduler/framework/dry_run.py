@@ -173,6 +173,8 @@ class DryRun:
             column = resources.column(name)
             if column is not None:
                 room[number] = resources.allocatable[column][rows] - resources.requested[column][rows]
+            elif name in resources.unoffered:
+                room[number] = [-resources.unoffered[name].get(row, 0) for row in rows.tolist()]
             room[number] -= amount
         for where, row in self._nominated(rows):
             for placed in self._cache.nominations.going_first(self._nodes.name(row), "", self.priority):

@@ -88,7 +88,10 @@ class NodeResourcesFit(AdditiveFilter, CounterScore):
         for name, amount in self._looked_at(pod_class):
             column = resources.column(name)
             offered = 0 if column is None else resources.allocatable[column].item(row)
-            taken = 0 if column is None else resources.requested[column].item(row)
+            if column is None:
+                taken = resources.unoffered.get(name, {}).get(row, 0)
+            else:
+                taken = resources.requested[column].item(row)
             if amount > offered - taken + _asked_by(gone, name) - _asked_by(come, name):
                 reasons.append(f"Insufficient {name}")
                 hopeless |= amount > offered

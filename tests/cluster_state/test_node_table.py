@@ -83,7 +83,7 @@ def test_a_changed_fact_is_logged_once_and_a_heartbeat_is_not(changes):
 
 def test_placing_and_displacing_cancel_out_and_are_logged_as_counters():
     table = NodeTable()
-    row = table.put(a_node("a"))
+    row = table.put(a_node("a", allocatable={"example.com/gpu": "3"}))
     requests = PodRequests({"cpu": 500, "example.com/gpu": 1}, 500, 7)
     assert changed(table, lambda: table.place(row, requests, PORT)) == ([], [row])
     assert table.resources.requested[CPU_COLUMN][row] == 500

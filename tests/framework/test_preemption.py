@@ -46,6 +46,13 @@ def test_no_more_go_than_have_to():
     assert tried(a_preemptor(), a_placed("big", "3"), a_placed("small", "1")) == (["big"], 0)
 
 
+def test_nobody_has_to_go_for_what_no_node_offers():
+    """Though a pod that somebody put on the node by hand says that it takes it."""
+    taker = a_pod("taker", on="node", requests={"cpu": "1", "made.up/thing": "5"}, spec={"priority": 0})
+    pod = a_pod("preemptor", requests={"cpu": "4", "made.up/thing": "3"}, spec={"priority": 10})
+    assert not isinstance(tried(pod, taker), tuple)
+
+
 def test_the_more_important_stay():
     low, high = a_placed("low", "2", priority=1), a_placed("high", "2", priority=5)
     assert tried(a_preemptor(), high, low) == (["low"], 0)
