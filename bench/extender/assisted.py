@@ -49,9 +49,11 @@ class Assisted(KubeScheduler):
         self.extender.stop()
 
 
-def alone() -> Contender:
-    """kube-scheduler without an extender."""
-    return Contender("no extender", _SCHEDULER_NAME, KubeScheduler)
+def alone(title: str = "no extender", **configuration: Any) -> Contender:
+    """kube-scheduler without an extender. ``configuration``: of its KubeSchedulerConfiguration."""
+    return Contender(
+        title, _SCHEDULER_NAME, lambda folder, kubeconfig: KubeScheduler(folder, kubeconfig, configuration)
+    )
 
 
 def with_echo() -> Contender:

@@ -57,8 +57,10 @@ def variants() -> list[Variant]:
             Variant(with_extender(f"narrowed to {most}", f"{{maxNodes: {most}}}", mode="narrow", percentage=0))
             for most in (16, 4, 1)
         ),
+        Variant(alone("no extender, 100 nodes looked at", percentageOfNodesToScore=1)),
+        Variant(with_extender("narrowed to 4, 100 nodes sent", mode="narrow", percentage=1)),
         Variant(with_extender("delegated", mode="delegated")),
-        Variant(with_extender("delegated, a tenth sent", mode="delegated", percentage=0)),
+        Variant(with_extender("delegated, 500 nodes sent", mode="delegated", percentage=0)),
         Variant(with_extender("delegated, all nodes sent", mode="delegated", percentage=100)),
     ]
 
