@@ -15,7 +15,7 @@ import yaml
 from extender.settings import ExtenderSettings
 
 DEFAULT_MAX_NODES = 4
-"""What narrowing keeps unless told otherwise: a choice for kube-scheduler's scores, and a sixth of their cost."""
+"""What narrowing keeps unless told otherwise: a choice for kube-scheduler's scores, and few to score."""
 
 KEPT_PLUGINS = ("PrioritySort", "SchedulingGates", "VolumeBinding", "DefaultBinder")
 """What kube-scheduler still does when the extender decides: the queue's order, gates, the binding, and that of volumes,

@@ -10,6 +10,8 @@ from scheduler.telemetry.image_metrics import ImageMetrics
 
 VERBS = ("filter", "prioritize", "preempt", "bind")
 _AT_ONCE = 400
+"""Movements of instruments that wait at most."""
+
 _SECONDS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 

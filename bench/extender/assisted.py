@@ -1,4 +1,8 @@
-"""kube-scheduler with an extender as one contender of ``bench.e2e``: they start and end together."""
+"""kube-scheduler with an extender as one contender of ``bench.e2e``: they start and end together.
+
+Owns how each is started and told of the other; the extender's CPU time is counted apart. What is played is up to
+``kube_scheduler``.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Pending pods as the watch shows them, with what a decision about each needs worked out before anybody asks.
 
-A call brings the whole pod again. At the same resourceVersion it is the same pod, so the one here is taken instead of
-reading it: kube-scheduler stands still meanwhile.
+Owns those pods. What is known of their images is ``looking_up``'s, and decisions are made in ``verbs``. A call brings
+the whole pod again: at the same resourceVersion it is the same pod, so the one here is taken instead of reading it,
+since kube-scheduler stands still meanwhile.
 """
 
 from __future__ import annotations

@@ -151,8 +151,6 @@ def _hashed(text: bytes, longest: int, shortest: int) -> NDArray[np.uint64] | No
     """
     raw = _PADDING + text + _PADDING
     quotes = (np.frombuffer(raw, dtype=np.uint8) == _QUOTE).nonzero()[0]
-    if len(quotes) % 2:
-        return None
     starts, ends = quotes[0::2] + 1, quotes[1::2]
     lengths = ends - starts
     if len(text) != int(lengths.sum()) + 3 * len(lengths) + 1:  # two quotes each, and commas and brackets
