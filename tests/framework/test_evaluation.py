@@ -198,19 +198,12 @@ class ClusterHistory(RuleBasedStateMachine):
 
     def counters(self, cache, matchers):
         table = cache.nodes
-        columns = {
-            name: table.resources.column(name)
-            for name in ("cpu", "memory", "pods", "example.com/gpu", "ephemeral-storage")
-        }
         rows = {node.name: row for row, node in table}
         return {
             "resources": {
-                (name, resource): tuple(
-                    0 if column is None else int(kind[column][row])
-                    for kind in (table.resources.allocatable, table.resources.requested, table.resources.scored)
-                )
+                (name, resource): self.amounts(table.resources, resource, row)
                 for name, row in rows.items()
-                for resource, column in columns.items()
+                for resource in ("cpu", "memory", "pods", "example.com/gpu", "ephemeral-storage")
             },
             "ports": {table.name(row) for row in table.ports.rows_in_conflict(LOCAL_PORT)},
             "labels": {n for n, row in rows.items() if table.labels.matching(HAS_DISK, slice(0, table.size))[row]},
@@ -227,6 +220,14 @@ class ClusterHistory(RuleBasedStateMachine):
             },
             "interned": (len(table.taint_sets), len(table.platform_values), len(table.feature_sets)),
         }
+
+    def amounts(self, resources, name, row):
+        """Whether a resource still has a column that no node offers any more is a matter of history."""
+        column = resources.column(name)
+        if column is None:
+            taken = resources.unoffered.get(name, {}).get(row, 0)
+            return (0, taken, taken)
+        return tuple(int(kind[column][row]) for kind in (resources.allocatable, resources.requested, resources.scored))
 
     def by_name(self, table, tally):
         counts = tally.counts(table.size)
