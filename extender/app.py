@@ -27,9 +27,11 @@ from extender.server.listener import Listener, ListenerSettings
 from extender.service import Service, Timing
 from extender.settings import ExtenderSettings, ListeningSettings
 from extender.verbs.delegate import Delegate
+from extender.verbs.elsewhere import Elsewhere
 from extender.verbs.filter import Filter, Filtering
 from extender.verbs.judging import Judge
 from extender.verbs.narrow import Narrowing
+from extender.verbs.promises import Promises
 from extender.verbs.unknown_images import UnknownImages
 from extender.wire.arguments import ExtenderBindingArgs
 from scheduler.cluster.cache import Cache
@@ -117,7 +119,8 @@ class Extender:
             registry_settings(settings.images), on_problem=self._problem("credentials"), observer=self.metrics
         )
         self.waking = Waking(client, self._problem("wake"), enabled=answering.wake_pods)
-        self.nominating = Nominating(client, self._problem("nominate"))
+        self.promises = Promises(self.cache, answering.give_up_seconds)
+        self.nominating = Nominating(client, self.promises.node, self.metrics.nominated, self._problem("nominate"))
         secrets = PullSecrets(client, on_problem=self._problem("secret")) if settings.images.read_pull_secrets else None
         self.look_ups = LookUps(
             self.resolver, secrets, self.waking.wake, self.metrics, refresh=settings.images.tag_lifetime_seconds
@@ -128,15 +131,14 @@ class Extender:
         image_platform = ImagePlatform(weights, rules)
         judge = Judge(self.cache, image_platform)
         filtering: Filtering = Filter(judge)
-        self.delegate: Delegate | None = None
         if answering.delegated:
             profile = default_profile("default-scheduler", platform_weights=weights, match_rules=rules)
-            filtering = self.delegate = Delegate(self.cache, profile, answering.give_up_seconds)
+            filtering = Delegate(self.cache, profile, self.promises)
         elif answering.max_nodes:
-            filtering = Narrowing(self.cache, image_platform, answering.max_nodes)
-        forget = self.cache.forget if self.delegate is None else self.delegate.forget
+            elsewhere = Elsewhere(self.cache, self.promises, weights, rules)
+            filtering = Narrowing(self.cache, image_platform, answering.max_nodes, self.promises, elsewhere)
         known_pods = KnownPods(self.cache.classes)
-        pods = PodWatch(self.cache, self.look_ups, known_pods, settings.scheduler_names, forget)
+        pods = PodWatch(self.cache, self.look_ups, known_pods, settings.scheduler_names, self.promises.forget)
         nodes = NodeWatch(self.cache)
         namespaces = NamespaceWatch(self.cache, self.look_ups.wake_namespace)
         self.watches = base_watches(client, nodes, pods, namespaces, self._problem("watch"), counts_pods=counts_pods)
@@ -151,6 +153,7 @@ class Extender:
             self.look_ups,
             known_pods,
             self.second_looks,
+            self.promises,
             UnknownImages(
                 parse_unknown_policy(unknown.policy),
                 unknown.deadline_seconds,
@@ -220,18 +223,17 @@ class Extender:
             group.create_task(self.second_looks.run())
             if self.tls is not None:
                 group.create_task(self.tls.run())
-            if self.delegate is not None:
-                group.create_task(self._expire(self.delegate))
+            group.create_task(self._expire())
             for watch in self.watches.values():
                 await watch.synced.wait()
             garbage.keep_what_there_is()
             log.info("ready", nodes=len(self.cache.nodes), placed=len(self.cache), look_ups=len(self.look_ups))
 
-    async def _expire(self, delegate: Delegate) -> None:
+    async def _expire(self) -> None:
         """Gives up promises that did not come true."""
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
-            given_up = delegate.expire(time.monotonic())
+            given_up = self.promises.expire(time.monotonic())
             if given_up:
                 self.metrics.problem("promise")
                 log.warning("pods were given a node and not bound to it", pods=given_up)

@@ -69,7 +69,7 @@ def run(
     "--percentage-of-nodes-to-score",
     "percentage",
     type=click.IntRange(0, 100),
-    help="Default: 100, in delegated mode 1.",
+    help="Default: 100 in filter mode, else 1.",
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="httpTimeout, in seconds."

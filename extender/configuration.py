@@ -26,8 +26,8 @@ NARROWING_PLUGIN = "NodeAffinity"
 
 FULL_VIEW = 100
 SAMPLE = 1
-"""percentageOfNodesToScore. One percent, but never less than 100 nodes, is enough where the extender knows all nodes
-and nominates a pod to one that the sample lacks: names cost kube-scheduler most of a call."""
+"""percentageOfNodesToScore. One percent, but never less than 100 nodes, is enough where the extender knows what is on
+all nodes and nominates a pod to one that the sample lacks: names cost kube-scheduler most of a call."""
 
 
 class InvalidConfiguration(ValueError):
@@ -44,7 +44,7 @@ class Wanted:
     ignorable: bool = False
     bind: bool = False
     percentage: int | None = None
-    """Default: the whole cluster, or in delegated mode a sample."""
+    """Default: the whole cluster for a filter, else a sample."""
     timeout: float = 5.0
     ca_file: str | None = None
     cert_file: str | None = None
@@ -61,7 +61,7 @@ def scheduler_configuration(wanted: Wanted, settings: ExtenderSettings) -> str:
     }
     if wanted.kubeconfig:
         document["clientConnection"] = {"kubeconfig": wanted.kubeconfig}
-    default = SAMPLE if wanted.mode == "delegated" else FULL_VIEW
+    default = FULL_VIEW if wanted.mode == "filter" else SAMPLE
     document["percentageOfNodesToScore"] = default if wanted.percentage is None else wanted.percentage
     if wanted.mode == "delegated":
         plugins = {

@@ -48,7 +48,7 @@ class Metrics(ImageMetrics):
         )
         self._nominations = Counter(
             "extender_nominations_total",
-            "Pods nominated, in delegated mode, to a node that was not among those asked about.",
+            "Pods nominated to a node that was not among those asked about, when narrowing or delegated.",
             registry=self.registry,
         )
         self._refused = Counter(

@@ -26,6 +26,7 @@ from extender.verbs.filter import Filtering
 from extender.verbs.judging import Judge
 from extender.verbs.preempt import preempt
 from extender.verbs.prioritize import prioritize_names, prioritize_nodes
+from extender.verbs.promises import Promises
 from extender.verbs.unknown_images import UnknownImages
 from extender.wire.answers import binding_result, filter_error, preemption_result, priorities
 from extender.wire.arguments import (
@@ -51,8 +52,8 @@ log = structlog.get_logger()
 Bind = Callable[[ExtenderBindingArgs], Awaitable[str]]
 """Creates a binding; returns what went wrong, empty if nothing did."""
 
-Nominate = Callable[[Pod, str], None]
-"""Sees to it that a pod is nominated to a node, without waiting."""
+Nominate = Callable[[Pod], None]
+"""Sees to it that a pod is nominated to the node that it was promised, without waiting."""
 
 UNANSWERABLE = (MalformedBody, InvalidQuantity, AttemptError)
 """What a call itself is to blame for."""
@@ -84,6 +85,7 @@ class Service:
         look_ups: LookUps,
         known_pods: KnownPods,
         second_looks: SecondLooks,
+        promises: Promises,
         unknown_images: UnknownImages,
         weights: PlatformWeights,
         bind: Bind,
@@ -100,6 +102,7 @@ class Service:
         self._look_ups = look_ups
         self._known_pods = known_pods
         self._second_looks = second_looks
+        self._promises = promises
         self._unknown_images = unknown_images
         self._weights = weights
         self._bind = bind
@@ -148,8 +151,7 @@ class Service:
         info, wake_in = self._pod_info("filter", args.pod, look_up)
         answer = self._filtering(args, info, time.monotonic())
         if answer.nominated is not None:
-            self._nominate(args.pod, answer.nominated)
-            self._metrics.nominated()
+            self._nominate(args.pod)
         elif not answer.nodes_out:
             self._look_ups.refuse(args.pod, look_up, wake_in)
             self._second_looks.refused(info, asyncio.get_running_loop().time())
@@ -175,7 +177,7 @@ class Service:
         def answer(look_up: LookUp) -> Response:
             given = args.node_name_to_meta_victims or args.node_name_to_victims or {}
             info, _ = self._pod_info("preempt", args.pod, look_up)
-            kept = preempt(args, info, self._judge)
+            kept = preempt(args, info, self._judge, self._promises)
             self._metrics.nodes("preempt", len(given), len(kept))
             if self._logs_access:
                 log.debug("preempt", pod=args.pod.key, nodes=len(given), kept=len(kept))

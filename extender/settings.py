@@ -76,7 +76,7 @@ class AnsweringSettings(Strict, frozen=True):
     delegated: bool = False
     """Decide like multiarch-scheduler, and answer one node. kube-scheduler's plugins must be off. Default: false."""
     give_up_seconds: Seconds = 60.0
-    """When delegated: a pod counts on the node it was given until it is seen there, or for so long. Default: 60."""
+    """A pod counts on the node it was given, or nominated to, until it is seen there, or for so long. Default: 60."""
 
 
 class ExtenderSettings(Strict, frozen=True):

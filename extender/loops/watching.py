@@ -82,7 +82,7 @@ class PodWatch:
     """The handler of the pod reflector, whose pages go to ``listed``.
 
     ``scheduler_names``: whose pods have their images looked up; empty: everybody's. ``forget`` is told of pods that
-    will not be bound any more.
+    are bound, or will not be any more: what they were promised does not matter then.
     """
 
     def __init__(
@@ -123,6 +123,7 @@ class PodWatch:
         if pod.spec.node_name:
             self._needs_no_node(pod.metadata.uid)
             self._place(pod)
+            self._forget(pod.metadata.uid)
         elif pod.metadata.deletion_timestamp is not None:
             self._gone(pod.metadata.uid)
         elif not self._scheduler_names or pod.spec.scheduler_name in self._scheduler_names:

@@ -1,18 +1,12 @@
 """Delegated mode: the whole decision is made here, and filter answers with exactly one node.
 
-Owns what this process has promised: a pod that was given a node counts there (assumed) until the watch shows it bound,
-somebody asks for it again, or the promise is given up. Which node is best is decided by the scheduler's own core
-(``scheduler.framework``) over our own picture of the cluster; kube-scheduler's plugins must be off, or their view and
-ours would have to agree.
-
-       decide                     the watch shows it bound
-    -----------> assumed --------------------------------------> counted like any other pod
-                    |  asked for again, deleted, or ``expire``
-                    +-------------------------------------------> forgotten
+Owns the answer, and promises its node to the pod (``promises``). Which node is best is decided by the scheduler's own
+core (``scheduler.framework``) over our own picture of the cluster; kube-scheduler's plugins must be off, or their view
+and ours would have to agree.
 
 Of a large cluster kube-scheduler sends a sample of names, and takes none but those. The best of the sample is the
 answer. If the pod can run on none of it, but elsewhere, no node is answered and the pod is nominated to that one
-(``FilterAnswer.nominated``) and assumed there: kube-scheduler asks about it alone once the pod's status names it.
+(``FilterAnswer.nominated``) and counts there: kube-scheduler asks about it alone once the pod's status names it.
 """
 
 from __future__ import annotations
@@ -25,6 +19,7 @@ import numpy as np
 
 from extender.verbs.filter import FilterAnswer
 from extender.verbs.name_index import NameIndex, slow_rows
+from extender.verbs.promises import Promises
 from extender.wire.answers import FailedNodes, names_result, one_name_result
 from extender.wire.arguments import ExtenderArgs, MalformedBody, is_given, read_node_names
 from scheduler.cluster.cache import Cache
@@ -40,15 +35,13 @@ ELSEWHERE = "node(s) passed over: the pod is nominated to another one"
 
 
 class Delegate:
-    """Decides by ``profile`` over ``cache``, of which it assumes pods. ``give_up``: seconds that a promise holds."""
+    """Decides by ``profile`` over ``cache``."""
 
-    def __init__(self, cache: Cache, profile: Profile, give_up: float) -> None:
+    def __init__(self, cache: Cache, profile: Profile, promises: Promises) -> None:
         self._cache = cache
         self._cycle = SchedulingCycle(cache, profile)
         self._index = NameIndex(cache.nodes)
-        self._give_up = give_up
-        self._promised: dict[str, float] = {}
-        """UID -> when it is given up, in the order in which promises were made."""
+        self._promises = promises
         self._last: tuple[FitError, FilterAnswer] | None = None
 
     def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
@@ -61,29 +54,12 @@ class Delegate:
         evaluation = self._cycle.pod_evaluation(info)
         return evaluation.feasible if evaluation.rejection is None else 0
 
-    def forget(self, uid: str) -> None:
-        """The promise does not hold any more. Nothing happens to a pod that was seen bound."""
-        self._promised.pop(uid, None)
-        self._cache.forget(uid)
-
-    def expire(self, now: float) -> int:
-        """Gives up what was promised long ago and did not come true; how many."""
-        due: list[str] = []
-        for uid, until in self._promised.items():
-            if until > now:
-                break  # the others were promised later
-            due.append(uid)
-        given_up = sum(self._cache.is_assumed(uid) for uid in due)
-        for uid in due:
-            self.forget(uid)
-        return given_up
-
     def _decide(self, info: PodInfo, raw: msgspec.Raw, now: float) -> FilterAnswer:
-        self.forget(info.uid)
+        self._promises.forget(info.uid)
         rows = self._known(raw)
         placed = self._cycle.decide_among(info, rows) if len(rows) else None
         if placed is not None:
-            self._promise(info, placed.node, now)
+            self._promises.make(info, placed.node, now)
             return FilterAnswer(one_name_result(placed.node), placed.evaluated, 1)
         return self._elsewhere(info, read_node_names(raw), now)
 
@@ -104,13 +80,8 @@ class Delegate:
         answer = FilterAnswer(names_result((), FailedNodes(), passed_over), len(sent), 0)
         if sent == [info.pod.status.nominated_node_name]:
             return answer  # in the same attempt we are asked about a sample next
-        self._promise(info, decision.node, now)
+        self._promises.make(info, decision.node, now)
         return replace(answer, nominated=decision.node)
-
-    def _promise(self, info: PodInfo, node: str, now: float) -> None:
-        if self._cache.node_of(info.uid) is None:
-            self._cache.assume(info, node)
-            self._promised[info.uid] = now + self._give_up
 
     def _unschedulable(self, fit_error: FitError, count: int) -> FilterAnswer:
         """The same until something changes, so the text of thousands of nodes is put together once."""

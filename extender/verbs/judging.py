@@ -26,7 +26,7 @@ from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.cycle import SchedulingCycle
 from scheduler.framework.plugin import ScorePlugin
 from scheduler.framework.profile import Profile
-from scheduler.images.matching import DEFAULT_RULES, MatchRules, match_pod
+from scheduler.images.matching import match_pod
 from scheduler.images.node_platform import NodePlatform, platform_of
 from scheduler.images.verdict import Outcome, PodVerdict
 from scheduler.plugins.image_platform import ImagePlatform
@@ -46,11 +46,9 @@ class Judge:
         cache: Cache,
         image_platform: ImagePlatform,
         scores: tuple[tuple[ScorePlugin, int], ...] = (),
-        rules: MatchRules = DEFAULT_RULES,
     ) -> None:
         self.nodes = cache.nodes
         self._image_platform = image_platform
-        self._rules = rules
         profile = Profile("extender", (image_platform,), scores)
         self._cycle = SchedulingCycle(cache, profile, remembered_rows=REMEMBERED_ROWS)
         self._verdicts: WeakKeyDictionary[PodClass, dict[NodePlatform, PodVerdict]] = WeakKeyDictionary()
@@ -81,11 +79,12 @@ class Judge:
     def verdicts(self, info: PodInfo, sent: Iterable[SentNode]) -> Iterator[PodVerdict]:
         """Of nodes as they describe themselves. Which images they hold is not looked at."""
         known = self._verdicts.setdefault(info.pod_class, {})
+        rules = self._image_platform.rules
         for platform in platforms_of(sent):
             verdict = known.get(platform)
             if verdict is None:
                 images = info.pod_class.images or ()
-                verdict = known[platform] = match_pod(images, info.pod_class.required_os, platform, self._rules)
+                verdict = known[platform] = match_pod(images, info.pod_class.required_os, platform, rules)
             yield verdict
 
 

@@ -3,14 +3,21 @@
 Owns the choice: by platform weight, then by room and by images that are there already, as the scheduler's own plugins
 score them; pods of equal needs are spread over equal nodes by their UID. kube-scheduler still decides between the few,
 and its own filters have passed all of them, so a stale view of ours costs quality and never correctness.
+
+Of a large cluster kube-scheduler sends a sample. If none of it can run the pod, but another node can, the pod is
+nominated to that one (``elsewhere``), and kube-scheduler looks at it first the next time.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from extender.verbs.elsewhere import Elsewhere
 from extender.verbs.filter import Filter, FilterAnswer, whole_nodes
 from extender.verbs.judging import Judge
+from extender.verbs.promises import Promises
 from extender.wire.answers import FailedNodes, names_result
 from extender.wire.arguments import ExtenderArgs, is_given
 from scheduler.cluster.cache import Cache
@@ -21,6 +28,10 @@ from scheduler.plugins.image_locality import ImageLocality
 from scheduler.plugins.image_platform import ImagePlatform
 from scheduler.plugins.node_resources_fit import NodeResourcesFit
 
+LEAST_SAMPLE = 100
+"""kube-scheduler never stops looking before it has so many nodes (``numFeasibleNodesToFind``): with fewer names it has
+looked at all there are, and refused the others itself."""
+
 
 class Narrowing(Filter):
     """Keeps at most ``max_nodes`` nodes.
@@ -29,12 +40,23 @@ class Narrowing(Filter):
     may be kept, and where a node is sent that our watch has not shown, it answers as a plain filter.
     """
 
-    def __init__(self, cache: Cache, image_platform: ImagePlatform, max_nodes: int) -> None:
+    def __init__(
+        self, cache: Cache, image_platform: ImagePlatform, max_nodes: int, promises: Promises, elsewhere: Elsewhere
+    ) -> None:
         scores = ((image_platform, IMAGE_PLATFORM_WEIGHT), (NodeResourcesFit(), 1), (ImageLocality(), 1))
         super().__init__(Judge(cache, image_platform, scores))
         self._max_nodes = max_nodes
+        self._promises = promises
+        self._elsewhere = elsewhere
 
     def __call__(self, args: ExtenderArgs, info: PodInfo, now: float) -> FilterAnswer:
+        self._promises.forget(info.uid)
+        answer = self._narrowed(args, info)
+        if answer.nodes_out or answer.nodes_in < LEAST_SAMPLE:
+            return answer
+        return replace(answer, nominated=self._elsewhere.nominate(info, now))
+
+    def _narrowed(self, args: ExtenderArgs, info: PodInfo) -> FilterAnswer:
         if is_given(args.node_names):
             rows = self._index.rows(args.node_names)
             best = None if rows is None else self._best(info, rows)

@@ -40,7 +40,7 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
     name = "ImagePlatform"
 
     def __init__(self, weights: Mapping[str, int] | None = None, rules: MatchRules = DEFAULT_RULES) -> None:
-        self._rules = rules
+        self.rules = rules
         self._weights = PlatformWeights(weights)
 
     @property
@@ -110,7 +110,7 @@ class ImagePlatform(FilterPlugin, ScorePlugin):
         key = platform, tuple(each.image for each in images)
         verdict = known.get(key)
         if verdict is None:
-            verdict = known[key] = match_pod(images, pod_class.required_os, platform, self._rules)
+            verdict = known[key] = match_pod(images, pod_class.required_os, platform, self.rules)
         return verdict
 
     def _fits(self, pod_class: PodClass, images: Sequence[ResolvedImage], platform: NodePlatform) -> bool:

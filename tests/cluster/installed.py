@@ -75,8 +75,9 @@ class Installed(Process):
 
     def extended(self) -> Object:
         """The KubeSchedulerConfiguration by which kube-scheduler calls it, where it is the extender."""
+        answering = self.settings.get("answering", {})
         wanted = Wanted(
-            mode="delegated" if self.settings.get("answering", {}).get("delegated") else "filter",
+            mode="delegated" if answering.get("delegated") else "narrow" if answering.get("maxNodes") else "filter",
             url=f"https://127.0.0.1:{self.settings['listening']['port']}",
             ca_file=str(self.certificates / "ca.crt"),
             cert_file=str(self.certificates / "tls.crt"),

@@ -41,7 +41,8 @@ RELEASES: dict[str, tuple[list[str], list[Program]]] = {
     "with gRPC": (["scheduler.grpc.enabled=true"], [SCHEDULER]),
     "with opt-in": (["optIn.enabled=true", "scheduler.networkPolicy=false"], [SCHEDULER]),
     "the extender": (["scheduler.enabled=false", "extender.enabled=true"], [EXTENDER]),
-    "delegated": (["scheduler.enabled=false", "extender.enabled=true", "extender.delegated=true"], [EXTENDER]),
+    "narrow": (["scheduler.enabled=false", "extender.enabled=true", "extender.mode=narrow"], [EXTENDER]),
+    "delegated": (["scheduler.enabled=false", "extender.enabled=true", "extender.mode=delegated"], [EXTENDER]),
     "the expander": (["scheduler.enabled=false", "expander.enabled=true"], [EXPANDER]),
     "everything": (
         [

@@ -1,4 +1,4 @@
-"""Delegated mode with the real kube-scheduler: what is left to it, and pods that its sample has no node for."""
+"""Delegated mode with the real kube-scheduler: what is left to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cluster.extender import ExtenderProcess
 from tests.cluster.kube_scheduler import KubeScheduler
 from tests.cluster.stage import RealStage, real_stage
 from tests.cluster.test_volumes import CLAIMS, CLASSES, LOCAL, VOLUMES, a_claim, a_class, a_volume, the_claim
-from tests.scenarios.walking import PODS, all_bound, sized, told_why
+from tests.scenarios.walking import PODS, all_bound, told_why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,32 +55,6 @@ def extender(stage: RealStage, tmp_path: Path) -> Any:
         yield process
 
 
-async def test_a_pod_that_the_sample_has_no_node_for_is_nominated_to_the_node_that_there_is(
-    stage: RealStage, extender: ExtenderProcess
-) -> None:
-    workload = Workload("rare", (ON_ARM.name,), 4, frozenset({THE_ARM_NODE}))
-    await create(stage, sized(workload.pods(stage.registry, "default-scheduler"), cpu="10m"), PODS)
-    pods = await all_bound(stage, "rare", 4)
-    assert {pod.spec.node_name for pod in pods} == {THE_ARM_NODE}
-    assert not any(pod.status.nominated_node_name for pod in pods), "the API server takes it away with the binding"
-    assert nominations(extender) >= 1
-
-
-async def test_a_pod_that_names_its_node_is_asked_about_with_that_one(
-    stage: RealStage, extender: ExtenderProcess
-) -> None:
-    """As a DaemonSet's pods do: they need no nomination."""
-    for place, (image, name) in enumerate(((ON_ARM, THE_ARM_NODE), (ON_AMD, "amd64-119"))):
-        (pod,) = Workload(f"daemon{place}", (image.name,), 1, frozenset()).pods(stage.registry, "default-scheduler")
-        this_one = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]}
-        required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [this_one]}}
-        pod["spec"]["affinity"] = {"nodeAffinity": required}
-        await create(stage, [pod], PODS)
-        (bound,) = await all_bound(stage, f"daemon{place}", 1)
-        assert bound.spec.node_name == name
-    assert nominations(extender) == 0
-
-
 async def test_kube_scheduler_binds_the_volumes_of_the_node_that_was_decided_on(
     stage: RealStage, extender: ExtenderProcess
 ) -> None:
@@ -100,8 +74,3 @@ async def test_kube_scheduler_binds_the_volumes_of_the_node_that_was_decided_on(
         await stage.client.delete(PODS, b'{"gracePeriodSeconds": 0}')
         for path in (CLAIMS, VOLUMES, CLASSES):
             await stage.client.delete(path)
-
-
-def nominations(extender: ExtenderProcess) -> float:
-    (line,) = (line for line in extender.metrics().splitlines() if line.startswith("extender_nominations_total "))
-    return float(line.rpartition(" ")[2])

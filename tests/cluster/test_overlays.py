@@ -39,6 +39,7 @@ PROGRAMS: dict[str, list[Program]] = {
     "sharing": [SCHEDULER],
     "with-expander": [SCHEDULER],
     "extender/base": [EXTENDER],
+    "extender/narrow": [EXTENDER],
     "extender/delegated": [EXTENDER],
     "both": [SCHEDULER, EXTENDER],
     "expander": [EXPANDER],
@@ -58,7 +59,7 @@ def cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
         warn = "pod-security.kubernetes.io/warn=restricted"
         kubectl(control_plane, "label", "namespace", namespace, warn, "--overwrite")
     yield control_plane
-    for folder in ("opt-in", "sharing", "extender/delegated", "expander"):
+    for folder in ("opt-in", "sharing", "extender/narrow", "extender/delegated", "expander"):
         kubectl(control_plane, "delete", "--kustomize", str(MANIFESTS / folder), "--ignore-not-found", "--wait=false")
     for _, namespace in (SCHEDULER, EXTENDER, EXPANDER):
         kubectl(control_plane, "wait", "--for=delete", f"namespace/{namespace}", "--timeout=60s")

@@ -72,7 +72,7 @@ def test_delegated_mode_leaves_what_only_kube_scheduler_can_do() -> None:
     ("wanted", "expected"),
     [
         ({"mode": "filter"}, 100),
-        ({"mode": "narrow"}, 100),
+        ({"mode": "narrow"}, 1),
         ({"mode": "delegated"}, 1),
         ({"mode": "delegated", "percentage": 100}, 100),
         ({"mode": "filter", "percentage": 0}, 0),

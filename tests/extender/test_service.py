@@ -20,6 +20,7 @@ from extender.service import FAULT, Service, Timing
 from extender.verbs.delegate import Delegate
 from extender.verbs.filter import Filter, Filtering
 from extender.verbs.judging import Judge
+from extender.verbs.promises import Promises
 from extender.verbs.unknown_images import UnknownImages
 from extender.wire.arguments import ExtenderBindingArgs
 from scheduler.cluster.cache import Cache
@@ -61,30 +62,32 @@ class SlowResolver:
 class Served:
     """A service over a cluster of two arm64, two amd64 and one Windows node."""
 
-    def __init__(self, make_filtering: Callable[[Cache], Filtering] | None = None) -> None:
+    def __init__(self, make_filtering: Callable[[Cache, Promises], Filtering] | None = None) -> None:
         self.cache = a_mixed_cache()
         self.resolver = SlowResolver()
         self.metrics = Metrics()
         self.woken: list[PodName] = []
-        self.nominated: list[tuple[str, str]] = []
+        self.nominated: list[str] = []
         self.not_ready: str | None = None
         self.bind: Callable[[ExtenderBindingArgs], Awaitable[str]] = self._bind
         self.bound: list[ExtenderBindingArgs] = []
         resolver: Any = self.resolver
         self.look_ups = LookUps(resolver, None, self.woken.append, self.metrics, refresh=600.0)
         self.known_pods = KnownPods(self.cache.classes)
+        self.promises = Promises(self.cache, 60.0)
         judge = Judge(self.cache, ImagePlatform())
         self.service = Service(
             self.cache,
-            Filter(judge) if make_filtering is None else make_filtering(self.cache),
+            Filter(judge) if make_filtering is None else make_filtering(self.cache, self.promises),
             judge,
             self.look_ups,
             self.known_pods,
             SecondLooks(judge.possible, lambda info: None),
+            self.promises,
             UnknownImages(parse_unknown_policy("wait"), 600.0, parse_unknown_policy("open"), lambda name: {}),
             PlatformWeights({"linux/arm64": 100}),
             self._bind_as_told,
-            lambda pod, node: self.nominated.append((pod.metadata.uid, node)),
+            lambda pod: self.nominated.append(pod.metadata.uid),
             self.metrics,
             Timing(WAIT, DEADLINE),
             lambda: self.not_ready,
@@ -171,16 +174,15 @@ async def test_an_image_that_cannot_be_read_is_not_waited_for_again(served: Serv
 
 
 async def test_a_pod_that_the_sample_has_no_node_for_is_nominated_and_not_refused() -> None:
-    served = Served(lambda cache: Delegate(cache, default_profile("default-scheduler"), 60.0))
+    served = Served(lambda cache, promises: Delegate(cache, default_profile("default-scheduler"), promises))
     served.resolver.go.set()
     served.look_ups.seen(a_pod())
     await asyncio.sleep(0.01)
     answer = await served.ask("/filter", extender_args(names=["amd-0", "win-0"]))
     assert answer["NodeNames"] == []
     assert set(answer["FailedNodes"]) == {"amd-0", "win-0"}
-    ((pod, node),) = served.nominated
-    assert (pod, node in {"arm-0", "arm-1"}) == ("uid-web-0", True)
-    assert "extender_nominations_total 1.0" in served.metrics.exposition().decode()
+    assert served.nominated == ["uid-web-0"]
+    assert served.promises.node("uid-web-0") in {"arm-0", "arm-1"}
     assert not served.look_ups.of(a_pod()).refused
     await served.look_ups.stop()
 

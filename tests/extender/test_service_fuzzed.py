@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from extender.server.messages import Response
 from extender.service import FAULT
 from extender.verbs.delegate import Delegate
+from extender.verbs.promises import Promises
+from scheduler.cluster.cache import Cache
 from scheduler.plugins.catalogue import default_profile
 from tests.extender.builders import a_node_document, a_pod_document
 from tests.extender.test_service import Served
@@ -98,8 +100,8 @@ def put(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
 
 
 async def answers(kind: str, body: bytes, *, delegated: bool) -> list[Response]:
-    def delegate(cache: Any) -> Delegate:
-        return Delegate(cache, default_profile("default-scheduler"), 60.0)
+    def delegate(cache: Cache, promises: Promises) -> Delegate:
+        return Delegate(cache, default_profile("default-scheduler"), promises)
 
     served = Served(delegate if delegated else None)
     served.resolver.go.set()

@@ -52,7 +52,8 @@ def test_kustomize_and_helm_make_the_same_objects(overlays: list[str], values: l
     ("overlay", "values"),
     [
         ("extender/base", ["extender.enabled=true"]),
-        ("extender/delegated", ["extender.enabled=true", "extender.delegated=true"]),
+        ("extender/narrow", ["extender.enabled=true", "extender.mode=narrow"]),
+        ("extender/delegated", ["extender.enabled=true", "extender.mode=delegated"]),
         ("expander", ["expander.enabled=true"]),
     ],
 )

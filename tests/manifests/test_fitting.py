@@ -15,7 +15,15 @@ from scheduler.config.settings import Settings, parse_settings
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 FOLDERS = ("base", "extender/base", "expander")
-SETTINGS = ("base", "sharing", "with-expander", "expander", "extender/base", "extender/delegated")
+SETTINGS = (
+    "base",
+    "sharing",
+    "with-expander",
+    "expander",
+    "extender/base",
+    "extender/narrow",
+    "extender/delegated",
+)
 
 Object = dict[str, Any]
 

@@ -58,7 +58,7 @@ def values_schema() -> dict[str, Any]:
             ),
             extender=_object(
                 enabled=BOOLEAN,
-                delegated=BOOLEAN,
+                mode={"enum": ["filter", "narrow", "delegated"]},
                 clusterIP=STRING,
                 tlsSecret=NAME,
                 settings=extender_settings,

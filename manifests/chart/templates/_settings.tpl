@@ -25,7 +25,9 @@ readPullSecrets: {{ ne .Values.pullSecrets.mode "none" }}
 {{- define "extender-settings" -}}
 {{- $settings := dict "apiVersion" "multiarch-scheduler.io/v1alpha1" "kind" "ExtenderSettings" }}
 {{- $_ := set $settings "images" (include "images-settings" . | fromYaml) }}
-{{- if .Values.extender.delegated }}
+{{- if eq .Values.extender.mode "narrow" }}
+{{- $_ := set $settings "answering" (dict "maxNodes" 4) }}
+{{- else if eq .Values.extender.mode "delegated" }}
 {{- $_ := set $settings "answering" (dict "delegated" true) }}
 {{- end }}
 {{- mergeOverwrite $settings (deepCopy .Values.extender.settings) | toYaml }}

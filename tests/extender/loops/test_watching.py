@@ -64,9 +64,10 @@ def test_a_pending_pod_is_looked_up_until_it_is_bound() -> None:
     assert len(watches.known) == 0
     assert watches.look_ups.waiting == set()
     assert watches.cache.node_of("uid-web-0") == "amd-0"
+    assert watches.forgotten == ["uid-web-0"], "it has what it was promised"
     watches.pods.deleted(bound(a_pod()))
     assert len(watches.cache) == 0
-    assert watches.forgotten == ["uid-web-0"]
+    assert watches.forgotten == ["uid-web-0"] * 2
 
 
 @pytest.mark.parametrize(("names", "waiting"), [((), True), (("default-scheduler",), True), (("other",), False)])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from extender.verbs.delegate import ELSEWHERE, Delegate
+from extender.verbs.promises import Promises
 from extender.wire.arguments import MalformedBody, read_extender_args
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.pod_info import make_pod_info
@@ -34,7 +35,8 @@ class Delegation:
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
-        self.delegate = Delegate(cache, default_profile("default-scheduler"), GIVE_UP)
+        self.promises = Promises(cache, GIVE_UP)
+        self.delegate = Delegate(cache, default_profile("default-scheduler"), self.promises)
         self.nominated: str | None = None
 
     def ask(
@@ -109,7 +111,7 @@ def test_only_a_node_that_was_sent_is_answered() -> None:
 def test_of_a_sample_only_nodes_that_the_whole_core_admits_are_answered() -> None:
     """Also what is not a matter of single nodes: here an anti-affinity between the pods."""
     cache = a_mixed_cache()
-    delegate = Delegate(cache, default_profile("default-scheduler"), GIVE_UP)
+    delegate = Delegate(cache, default_profile("default-scheduler"), Promises(cache, GIVE_UP))
     apart = {
         "podAntiAffinity": {
             "requiredDuringSchedulingIgnoredDuringExecution": [
@@ -159,38 +161,8 @@ def test_a_nomination_that_does_not_hold_any_more_is_no_reason_for_another_one_i
     assert delegation.cache.node_of("uid-web-0") is None
 
 
-def test_a_promise_that_does_not_come_true_is_given_up() -> None:
-    delegation = Delegation(a_mixed_cache())
-    delegation.ask("early", now=0.0)
-    delegation.ask("late", now=30.0)
-    assert delegation.delegate.expire(59.0) == 0
-    assert delegation.delegate.expire(60.0) == 1
-    assert delegation.cache.node_of("uid-early") is None
-    assert delegation.cache.node_of("uid-late") is not None
-
-
-def test_a_promise_that_came_true_is_not_given_up() -> None:
-    delegation = Delegation(a_mixed_cache())
-    (node,) = delegation.ask("web-0")["NodeNames"]
-    bound = a_pod("web-0")
-    bound.spec.node_name = node
-    delegation.cache.add_pod(bound)
-    assert delegation.delegate.expire(GIVE_UP + 1) == 0
-    assert delegation.cache.node_of("uid-web-0") == node
-    delegation.ask("web-0")
-    assert delegation.cache.node_of("uid-web-0") == node
-
-
-def test_a_promise_renewed_is_not_given_up_with_the_old_one() -> None:
-    delegation = Delegation(a_mixed_cache())
-    delegation.ask("web-0", now=0.0)
-    delegation.ask("web-0", now=50.0)
-    assert delegation.delegate.expire(60.0) == 0
-    assert delegation.delegate.expire(110.0) == 1
-
-
 def test_whole_nodes_are_refused_with_the_setting_that_helps() -> None:
     cache = a_mixed_cache()
-    delegate = Delegate(cache, default_profile("default-scheduler"), GIVE_UP)
+    delegate = Delegate(cache, default_profile("default-scheduler"), Promises(cache, GIVE_UP))
     with pytest.raises(MalformedBody, match="nodeCacheCapable"):
         delegate(read_extender_args(extender_args(nodes=[])), pod_info(cache, ARM), 0.0)

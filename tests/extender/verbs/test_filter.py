@@ -15,7 +15,7 @@ from extender.verbs.judging import STRANGE_NODE, Judge
 from extender.wire.arguments import read_extender_args
 from scheduler.cluster.cache import Cache
 from scheduler.images.content import ImageAnswer
-from scheduler.images.matching import match_pod
+from scheduler.images.matching import MatchRules, match_pod
 from scheduler.images.node_platform import node_platform
 from scheduler.images.pod_images import Exempt
 from scheduler.images.unknown_policy import UnknownAction, UnknownPolicy, settle
@@ -88,6 +88,18 @@ def test_whole_nodes_go_back_as_they_came_also_those_that_nobody_knows() -> None
 def test_a_whole_node_is_what_it_says_not_what_the_watch_said() -> None:
     _, body = answer_to(a_mixed_cache(), an_index("linux/arm64"), nodes=[a_node_document("amd-0", "arm64")])
     assert len(body["Nodes"]["items"]) == 1
+
+
+@pytest.mark.parametrize("sent", [{"names": ["arm-0"]}, {"nodes": [a_node_document("new-0", "arm64")]}])
+@pytest.mark.parametrize(("rules", "kept"), [(MatchRules(), 0), (MatchRules(fallback=True, arm32=True), 1)])
+def test_the_rules_of_the_plugin_hold_for_names_and_for_whole_nodes(
+    sent: dict[str, Any], rules: MatchRules, kept: int
+) -> None:
+    cache = a_mixed_cache()
+    answer = Filter(Judge(cache, ImagePlatform(rules=rules)))(
+        read_extender_args(extender_args(**sent)), pod_info(cache, an_index("linux/arm/v7")), 0.0
+    )
+    assert answer.nodes_out == kept
 
 
 def test_what_is_not_known_of_an_image_refuses_every_node_and_says_why() -> None:
