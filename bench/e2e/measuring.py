@@ -83,6 +83,7 @@ async def burst(arena: Arena, contender: Contender, course: Course, progress: Pr
         pods = course.measured(contender.scheduler_name)
         os.kill(process.pid, signal.SIGSTOP)
         await arena.create(PODS, pods, lambda count: progress(f"creating pods: {count:,}"))
+        await arena.collect_garbage()
         await asyncio.sleep(1.0)
         helper = contender.helper(process)
         processes = [process, arena.plane.api_server, arena.plane.etcd, *([] if helper is None else [helper])]

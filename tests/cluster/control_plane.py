@@ -22,7 +22,7 @@ from tests.cluster.probes import answers_ok
 from tests.cluster.processes import Process, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _START_SECONDS = 45.0
@@ -37,11 +37,18 @@ class ControlPlane:
 
     `controllers` brings what a cluster does by itself (ReplicaSets make pods, namespaces can be deleted, ready nodes
     lose their taint). Without it the API server starts with the admission plugins off that would wait for controllers.
-    `audit` keeps a log of all requests for `audit_events`. `api_server_flags` are added to kube-apiserver's command.
+    `audit` keeps a log of all requests for `audit_events`. `api_server_flags` are added to kube-apiserver's command,
+    and `api_server_environment` to its environment.
     """
 
     def __init__(
-        self, folder: Path, *, controllers: bool = False, audit: bool = False, api_server_flags: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        controllers: bool = False,
+        audit: bool = False,
+        api_server_flags: Sequence[str] = (),
+        api_server_environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self._audit = audit
@@ -53,9 +60,8 @@ class ControlPlane:
         self.kubeconfig = folder / "admin.kubeconfig"
         self.etcd = Process("etcd", self._etcd_command(), folder)
         disabled = [] if controllers else [f"--disable-admission-plugins={','.join(_NEED_CONTROLLERS)}"]
-        self.api_server = Process(
-            "kube-apiserver", [*self._api_server_command(port), *disabled, *api_server_flags], folder
-        )
+        command = [*self._api_server_command(port), *disabled, *api_server_flags]
+        self.api_server = Process("kube-apiserver", command, folder, api_server_environment)
         self._controllers_port = free_port()
         self.controllers = (
             Process("kube-controller-manager", self._controllers_command(), folder) if controllers else None

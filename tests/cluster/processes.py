@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _PROBE_SECONDS = 0.05
 _STOP_SECONDS = 10.0
@@ -32,12 +32,18 @@ class ProcessFailed(Exception):
 
 
 class Process:
-    """A command that runs until `stop`. Usable again after it: `start` begins anew and appends to the same log."""
+    """A command that runs until `stop`. Usable again after it: `start` begins anew and appends to the same log.
 
-    def __init__(self, name: str, command: Sequence[str | Path], folder: Path) -> None:
+    `environment` is added to that of this process.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.command = [str(part) for part in command]
         self.log = folder / f"{name}.log"
+        self._environment = environment or {}
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -48,6 +54,7 @@ class Process:
             self._running = subprocess.Popen(
                 self.command,
                 cwd=self.log.parent,
+                env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
