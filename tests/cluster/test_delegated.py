@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.sandbox.demo import create
-from scheduler.sandbox.nodes import AMD64_LINUX, ARM64_LINUX, node
-from scheduler.sandbox.scenario import AMD64, ARM64, ScenarioImage, Workload
+from scheduler.sandbox.nodes import AMD64_LINUX, node
+from scheduler.sandbox.scenario import AMD64, ScenarioImage, Workload
 from tests.cluster.extender import ExtenderProcess
 from tests.cluster.kube_scheduler import KubeScheduler
 from tests.cluster.stage import RealStage, real_stage
@@ -16,7 +16,7 @@ from tests.cluster.test_volumes import CLAIMS, CLASSES, LOCAL, VOLUMES, a_claim,
 from tests.scenarios.walking import PODS, all_bound, told_why
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.cluster.control_plane import ControlPlane
@@ -26,29 +26,26 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 NODES = "/api/v1/nodes"
-ON_ARM, ON_AMD = ScenarioImage("delegated/arm", "1", (ARM64,)), ScenarioImage("delegated/amd", "1", (AMD64,))
+IMAGE = ScenarioImage("delegated/app", "1", (AMD64,))
 NODE_COUNT = 300
-"""kube-scheduler's sample is of 100, so most samples lack the one node of arm64."""
-THE_ARM_NODE = "arm64"
+"""kube-scheduler's sample is of 100, so most samples lack the one node that the volume is on."""
 
 
 @pytest.fixture
 async def stage(control_plane: ControlPlane, kwok: Kwok, publisher: Publisher) -> AsyncIterator[RealStage]:
-    """Many nodes, of which one is arm64."""
     assert kwok.alive
     async with real_stage(control_plane, publisher) as stage:
-        stage.push(ON_ARM)
-        stage.push(ON_AMD)
-        nodes = [node(f"amd64-{number:03d}", AMD64_LINUX) for number in range(NODE_COUNT)]
+        stage.push(IMAGE)
         try:
-            await create(stage, [stage.as_node(each) for each in (*nodes, node(THE_ARM_NODE, ARM64_LINUX))], NODES)
+            nodes = (node(f"amd64-{number:03d}", AMD64_LINUX) for number in range(NODE_COUNT))
+            await create(stage, map(stage.as_node, nodes), NODES)
             yield stage
         finally:
             await stage.clear()
 
 
 @pytest.fixture
-def extender(stage: RealStage, tmp_path: Path) -> Any:
+def extender(stage: RealStage, tmp_path: Path) -> Iterator[ExtenderProcess]:
     """kube-scheduler and the extender at work."""
     process = ExtenderProcess(tmp_path, stage.kubeconfig, mode="delegated")
     with process, KubeScheduler(tmp_path, stage.kubeconfig, process.configuration()):
@@ -61,7 +58,7 @@ async def test_kube_scheduler_binds_the_volumes_of_the_node_that_was_decided_on(
     await create(stage, [a_class("local", LOCAL)], CLASSES)
     try:
         await create(stage, [a_claim("data", "local")], CLAIMS)
-        (pod,) = Workload("db", (ON_AMD.name,), 1, frozenset()).pods(stage.registry, "default-scheduler")
+        (pod,) = Workload("db", (IMAGE.name,), 1, frozenset()).pods(stage.registry, "default-scheduler")
         pod["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
         await create(stage, [pod], PODS)
         await told_why(stage, "db", "didn't find available persistent volumes to bind")
