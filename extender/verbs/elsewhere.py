@@ -33,14 +33,17 @@ FILTERS = (
 """What nodes, namespaces and pods are enough for, in kube-scheduler's order."""
 
 SCORES = ((IMAGE_PLATFORM, IMAGE_PLATFORM_WEIGHT), ("NodeResourcesFit", 1), ("ImageLocality", 1))
-"""By which narrowing chooses, too."""
+"""By which narrowing chooses among the nodes of the sample, too."""
 
 REMEMBERED_ROWS = 250_000
 """50 pod classes at 5,000 nodes: few are refused by a whole sample."""
 
 
 class Elsewhere:
-    """Looks at the nodes of ``cache``. ``weights``, ``rules``: as for the plugin ImagePlatform."""
+    """Looks at the nodes of ``cache``. ``weights``, ``rules``: as for the plugin ImagePlatform.
+
+    ``scores`` are the plugins by which nodes are put in order, with their weights.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Elsewhere:
         rules: MatchRules = DEFAULT_RULES,
     ) -> None:
         profile = make_profile(Selection("elsewhere", FILTERS, SCORES, ()), platform_weights=weights, match_rules=rules)
+        self.scores = profile.scores
         self._nodes = cache.nodes
         self._cycle = SchedulingCycle(cache, profile, remembered_rows=REMEMBERED_ROWS)
         self._promises = promises

@@ -24,7 +24,7 @@ from scheduler.cluster.columns import RowIndexes
 from scheduler.cluster.pod_class import PodClass
 from scheduler.cluster.pod_info import PodInfo
 from scheduler.framework.cycle import SchedulingCycle
-from scheduler.framework.plugin import ScorePlugin
+from scheduler.framework.plugin import ClusterPlugin, ScorePlugin
 from scheduler.framework.profile import Profile
 from scheduler.images.matching import match_pod
 from scheduler.images.node_platform import NodePlatform, platform_of
@@ -45,7 +45,7 @@ class Judge:
         self,
         cache: Cache,
         image_platform: ImagePlatform,
-        scores: tuple[tuple[ScorePlugin, int], ...] = (),
+        scores: tuple[tuple[ScorePlugin | ClusterPlugin, int], ...] = (),
     ) -> None:
         self.nodes = cache.nodes
         self._image_platform = image_platform

@@ -23,10 +23,7 @@ from extender.wire.arguments import ExtenderArgs, is_given
 from scheduler.cluster.cache import Cache
 from scheduler.cluster.columns import RowIndexes
 from scheduler.cluster.pod_info import PodInfo
-from scheduler.plugins.extension_points import IMAGE_PLATFORM_WEIGHT
-from scheduler.plugins.image_locality import ImageLocality
 from scheduler.plugins.image_platform import ImagePlatform
-from scheduler.plugins.node_resources_fit import NodeResourcesFit
 
 LEAST_SAMPLE = 100
 """kube-scheduler never stops looking before it has so many nodes (``numFeasibleNodesToFind``): with fewer names it has
@@ -43,8 +40,7 @@ class Narrowing(Filter):
     def __init__(
         self, cache: Cache, image_platform: ImagePlatform, max_nodes: int, promises: Promises, elsewhere: Elsewhere
     ) -> None:
-        scores = ((image_platform, IMAGE_PLATFORM_WEIGHT), (NodeResourcesFit(), 1), (ImageLocality(), 1))
-        super().__init__(Judge(cache, image_platform, scores))
+        super().__init__(Judge(cache, image_platform, elsewhere.scores))
         self._max_nodes = max_nodes
         self._promises = promises
         self._elsewhere = elsewhere
